@@ -1,0 +1,195 @@
+"""The graph: flat, immutable and valid. It answers pure questions; it knows nothing of runs."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from plait.core.definition import EMPTY, Definition, near
+from plait.core.sources import Collect, Output, Source, outputs, params
+from plait.errors import GraphError
+
+
+class Node(NamedTuple):
+    """One use of a step in a graph."""
+
+    name: str
+    definition: Definition
+    inputs: tuple[tuple[str, Source], ...]
+
+
+class Parameter(NamedTuple):
+    """An input of the pipeline that no node makes."""
+
+    address: str
+    hints: tuple[Any, ...]  # what its readers ask for
+    default: Any  # EMPTY: required
+    users: tuple[str, ...]  # "node(input)", for messages
+
+    @property
+    def required(self) -> bool:
+        return self.default is EMPTY
+
+
+class Graph:
+    """Nodes in an order in which they could run, the parameters they read, and what the whole gives."""
+
+    __slots__ = ("__weakref__", "_children", "_short", "aliases", "name", "nodes", "parameters", "reads", "result")
+
+    def __init__(
+        self,
+        name: str,
+        nodes: Mapping[str, Node],
+        parameters: Mapping[str, Parameter],
+        aliases: Mapping[str, Source],
+        result: Source | None,
+    ) -> None:
+        self.name = name
+        self.nodes = nodes
+        self.reads = reads(nodes)  # the nodes that each node reads, each once, in the order of its inputs
+        self.parameters = parameters
+        self.aliases = aliases  # other names of sources: a namespace by its result
+        self.result = result  # what a by-call pipeline returns
+        self._children: dict[str, list[str]] | None = None
+        self._short: dict[str, list[str]] | None = None
+
+    @property
+    def children(self) -> Mapping[str, Sequence[str]]:
+        """Who reads each node."""
+        if self._children is None:
+            children: dict[str, list[str]] = {name: [] for name in self.nodes}
+            for name, parents in self.reads.items():
+                for parent in parents:
+                    children[parent].append(name)
+            self._children = children
+        return self._children
+
+    def sinks(self) -> list[str]:
+        """The nodes that nobody reads."""
+        return [name for name, readers in self.children.items() if not readers]
+
+    def needed(self, targets: Iterable[str], given: Iterable[str] = ()) -> list[str]:
+        """The nodes that must be known for the targets, given some; in an order in which they could run."""
+        known = set(given)
+        targets = list(targets)
+        if not known and len(targets) == len(self.nodes):
+            return list(self.nodes)
+        wanted = {name for name in targets if name not in known}
+        stack = list(wanted)
+        while stack:
+            for parent in self.reads[stack.pop()]:
+                if parent not in wanted and parent not in known:
+                    wanted.add(parent)
+                    stack.append(parent)
+        return [name for name in self.nodes if name in wanted]
+
+    def descendants(self, name: str) -> list[str]:
+        """All nodes that depend on a node."""
+        found: set[str] = set()
+        stack = [name]
+        while stack:
+            for reader in self.children[stack.pop()]:
+                if reader not in found:
+                    found.add(reader)
+                    stack.append(reader)
+        return [node for node in self.nodes if node in found]
+
+    def source(self, address: str) -> Source:
+        """What an address names: a node, a part, or a namespace; `GraphError` with the near miss."""
+        if address in self.nodes:
+            return Output(address)
+        if address in self.aliases:
+            return self.aliases[address]
+        node, dot, part = address.rpartition(".")
+        if dot and node in self.nodes and part in self.nodes[node].definition.parts:
+            return Output(node, part)
+        short = [n for n in self.nodes if address in self.nodes[n].definition.parts]
+        if len(short) == 1:
+            return Output(short[0], address)
+        if short:
+            raise GraphError(f"{address!r} is {' and '.join(f'{n}.{address}' for n in short)}. Say which")
+        raise GraphError(f"{self.name} has no node {address!r}{near(address, list(self.addresses()))}")
+
+    def addresses(self) -> Iterator[str]:
+        """Every name that a value of this graph goes by."""
+        for name, node in self.nodes.items():
+            yield name
+            yield from (f"{name}.{part}" for part in node.definition.parts)
+        yield from self.aliases
+
+    def short_names(self) -> Mapping[str, Sequence[str]]:
+        """The parameters that each short name stands for: `max_depth` for `fit.max_depth`."""
+        if self._short is None:
+            short: dict[str, list[str]] = {}
+            for address in self.parameters:
+                short.setdefault(address.rpartition(".")[2], []).append(address)
+            self._short = short
+        return self._short
+
+    def parameters_of(self, nodes: Iterable[str]) -> list[Parameter]:
+        """The parameters that some nodes read."""
+        read = {p.address for n in nodes for _, source in self.nodes[n].inputs for p in params(source)}
+        return [parameter for address, parameter in self.parameters.items() if address in read]
+
+    def renamed(self, name: str) -> "Graph":
+        """The same graph under another name."""
+        return Graph(name, self.nodes, self.parameters, self.aliases, self.result)
+
+    def to_networkx(self) -> Any:
+        """This graph for networkx, with the definition of each node as its `definition`."""
+        import networkx
+
+        drawn = networkx.DiGraph(name=self.name)
+        drawn.add_nodes_from((name, {"definition": node.definition}) for name, node in self.nodes.items())
+        drawn.add_edges_from((parent, name) for name, parents in self.reads.items() for parent in parents)
+        return drawn
+
+
+def reads(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    """The nodes that each node reads, each once, in the order of its inputs."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, node in nodes.items():
+        parents = [source.node for _, source in node.inputs if type(source) is Output]
+        if any([type(source) is Collect for _, source in node.inputs]):
+            parents = [out.node for _, source in node.inputs for out in outputs(source)]
+        found[name] = tuple(parents) if len(parents) < 2 else tuple(dict.fromkeys(parents))
+    return found
+
+
+def in_order(name: str, nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """The nodes so that each comes after those it reads (Kahn 1962); `GraphError` shows a cycle as a path."""
+    read = reads(nodes)
+    if _in_order_already(read):
+        return dict(nodes)
+    waiting = {n: len(parents) for n, parents in read.items()}
+    readers: dict[str, list[str]] = {n: [] for n in nodes}
+    for reader, parents in read.items():
+        for parent in parents:
+            readers[parent].append(reader)
+    ready = [n for n, count in waiting.items() if not count]
+    for done in ready:
+        for reader in readers[done]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                ready.append(reader)
+    if len(ready) < len(nodes):
+        raise GraphError(f"{name} has a cycle: {' -> '.join(_cycle(read, set(nodes) - set(ready)))}")
+    return {n: nodes[n] for n in ready}
+
+
+def _in_order_already(read: Mapping[str, Sequence[str]]) -> bool:
+    seen: set[str] = set()
+    for node, parents in read.items():
+        if not seen.issuperset(parents):
+            return False
+        seen.add(node)
+    return True
+
+
+def _cycle(read: Mapping[str, Sequence[str]], stuck: set[str]) -> list[str]:
+    """One cycle among the stuck nodes, in the direction in which values would flow."""
+    path: list[str] = []
+    at = min(stuck, key=list(read).index)
+    while at not in path:
+        path.append(at)
+        at = next(parent for parent in sorted(read[at]) if parent in stuck)
+    loop = [*path[path.index(at) :], at]
+    return loop[::-1]

@@ -1,0 +1,78 @@
+"""The one rule: a key is a node's code, its seed if it asks for one, and the content of every argument.
+
+    code of the step and all it reaches ─┐
+    shape of the step                    ├─ "node-v1" ─> key ─> record ─> artifact (digest, where)
+    declared environment variables       │                                   │
+    name and digest of each argument ────┘ <── of the nodes after it ────────┘
+
+What a node is called, where it stands, which executor ran it and how often it was tried are not in it. An argument's
+digest is that of the *value*, not of what made it: a step that is changed and gives the same value stops the work
+there (early cutoff).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, assert_never
+
+from blake3 import blake3
+
+from plait.core.ambient import KEYED, Kind
+from plait.core.definition import Definition
+from plait.core.digest import Digest, Key, digest, framed
+from plait.core.graph import Node
+from plait.core.records import BY_KEY
+from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
+
+
+def key_prefix(definition: Definition, code: Digest, environment: Mapping[str, str | None]) -> bytes:
+    """The part of the key that all nodes of a step have in common."""
+    variables = [f"{name}={environment.get(name)!r}".encode() for name in sorted(definition.options.env)]
+    return framed([b"node-v1", repr(definition.shape).encode(), code.encode(), *variables])
+
+
+def node_key(prefix: bytes, arguments: Iterable[tuple[str, Digest]]) -> Key:
+    """The name of a computation, from its prefix and the names of its arguments.
+
+    >>> a, b = ("a", Digest("1")), ("b", Digest("2"))
+    >>> node_key(b"step", [a, b]) == node_key(b"step", [b, a]) != node_key(b"step", [a])
+    True
+    """
+    said = ";".join([f"{name}={value}" for name, value in sorted(arguments)])
+    return Key(blake3(prefix + said.encode()).hexdigest())
+
+
+class Digests(Protocol):
+    """What is known of the inputs while keys are made."""
+
+    def output(self, source: Output, /) -> Digest: ...
+    def param(self, source: Param, /) -> Digest: ...
+    def const(self, value: Any, /) -> Digest: ...
+    def ambient(self, kind: Kind, node: str, /) -> Digest: ...
+
+
+def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
+    """The names and digests of a node's arguments, without those that are not in its key."""
+    unkeyed = node.definition.unkeyed
+    return [
+        (name, known.output(source) if type(source) is Output else source_digest(source, node.name, known))
+        for name, source in node.inputs
+        if name not in unkeyed and not (type(source) is Ambient and source.kind not in KEYED)
+    ]
+
+
+def source_digest(source: Source, node: str, known: Digests) -> Digest:
+    """The digest of one argument of a node."""
+    match source:
+        case Output():
+            return known.output(source)
+        case Param():
+            return known.param(source)
+        case Const(value):
+            return known.const(value)
+        case Ambient(kind):
+            return known.ambient(kind, node)
+        case Collect(kind, items, keys):
+            inner = [source_digest(item, node, known) for item in items]
+            named = digest("collect", kind.__name__.encode(), known.const(keys).encode(), *(d.encode() for d in inner))
+            return Digest(BY_KEY + named) if any(d.startswith(BY_KEY) for d in inner) else named
+        case _:
+            assert_never(source)

@@ -1,0 +1,54 @@
+"""Why does a node run? What of its key is not what it was in the nearest earlier record."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from plait.core.digest import Digest
+from plait.core.graph import Node
+from plait.core.records import Record
+from plait.core.sources import Ambient, Const, Param, outputs
+
+
+class Reason(NamedTuple):
+    """One difference, in a word, with the input it is about."""
+
+    word: str  # new, code, input, parameter, constant, seed, time, environment, never kept, too old
+    input: str = ""
+    before: Record | None = None
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.input}".strip()
+
+
+def reasons(node: Node, code: Digest, given: Sequence[tuple[str, Digest]], earlier: Sequence[Record]) -> list[Reason]:
+    """What changed since the nearest earlier record: the one that has most in common with now."""
+    if not earlier:
+        return [Reason("new")]
+    now = dict(given)
+    before = max(earlier, key=lambda record: (record.node == node.name, _common(record, code, now), record.made))
+    found = [] if before.code == code else [Reason("code", before=before)]
+    was = dict(before.inputs)
+    found += [
+        Reason(_kind(node, name), name, before)
+        for name in sorted(now.keys() | was.keys())
+        if now.get(name) != was.get(name)
+    ]
+    return found or [Reason("environment", before=before)]
+
+
+def _common(record: Record, code: Digest, now: Mapping[str, Digest]) -> int:
+    return 2 * (record.code == code) + sum(now.get(name) == value for name, value in record.inputs)
+
+
+def _kind(node: Node, name: str) -> str:
+    match dict(node.inputs).get(name):
+        case Ambient(kind):
+            return "time" if kind == "now" else "seed"
+        case Param():
+            return "parameter"
+        case Const():
+            return "constant"
+        case None:
+            return "input"
+        case source:
+            return "input" if any(outputs(source)) else "parameter"

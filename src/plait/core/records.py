@@ -1,0 +1,89 @@
+"""What is kept of a computation: its artifact, and the record that proves it.
+
+These are tuples, since a run makes one of each for every node. A record is written as JSON, which is read with
+nothing but a parser, and says its own version.
+"""
+
+import json
+from base64 import b64decode, b64encode
+from typing import Any, Literal, NamedTuple
+
+from plait.core.digest import Digest, Key
+
+Where = Literal["inline", "blob", "reference", "memory", "parts"]
+BY_KEY = "by-key:"
+
+
+class Artifact(NamedTuple):
+    """A value's name, and where its bytes are.
+
+    `inline`: in `data`; `blob`: in the store, under the hash of its bytes; `reference`: elsewhere, `blob` says where;
+    `memory`: nowhere but in this process; `parts`: in the artifacts of its parts.
+    """
+
+    digest: Digest
+    where: Where
+    codec: str = ""
+    blob: str = ""
+    size: int = 0
+    data: bytes = b""
+    parts: "tuple[tuple[str, Artifact], ...]" = ()
+
+
+class Record(NamedTuple):
+    """The proof that a key gave an artifact."""
+
+    key: Key
+    artifact: Artifact
+    node: str  # the name it had then
+    step: str  # its definition, module:qualified name
+    code: Digest
+    inputs: tuple[tuple[str, Digest], ...]
+    seconds: float
+    made: float  # seconds since 1970, by the clock of who made it
+    run: str
+    environment: Digest
+    retention: Literal["cache", "durable"] = "cache"
+
+
+def by_key(digest: str) -> bool:
+    """Is a value named by how it was made, for want of content to name?"""
+    return digest.startswith(BY_KEY)
+
+
+def lasting(artifact: Artifact) -> bool:
+    """Can another process read it?"""
+    if artifact.where == "parts":
+        return all(lasting(part) for _, part in artifact.parts)
+    return artifact.where != "memory"
+
+
+def dumps(record: Record) -> bytes:
+    """A record as one line of JSON.
+
+    >>> artifact = Artifact(Digest("d"), "inline", "plain", size=2, data=b"42")
+    >>> record = Record(Key("k"), artifact, "n", "m:n", Digest("c"), (), 0.1, 2.0, "r", Digest("e"))
+    >>> loads(dumps(record)) == record
+    True
+    """
+    row = (*record[:1], _packed(record.artifact), *record[2:])
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def loads(line: bytes) -> Record:
+    """The record that a line says."""
+    row = json.loads(line.decode("utf-8", "surrogatepass"))
+    row[1] = _unpacked(row[1])
+    row[5] = tuple((name, digest) for name, digest in row[5])
+    return Record(*row)
+
+
+def _packed(artifact: Artifact) -> list[Any]:
+    data = b64encode(artifact.data).decode() if artifact.data else ""
+    parts = [[name, _packed(part)] for name, part in artifact.parts]
+    return [artifact.digest, artifact.where, artifact.codec, artifact.blob, artifact.size, data, parts]
+
+
+def _unpacked(row: list[Any]) -> Artifact:
+    *start, data, parts = row
+    return Artifact(*start, b64decode(data) if data else b"", tuple((name, _unpacked(part)) for name, part in parts))

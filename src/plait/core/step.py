@@ -1,0 +1,288 @@
+"""A step: a typed function that can be a node of a graph, and is still a function.
+
+`Step` is one *use* of a definition: its name, where its inputs come from (`bind`), and values that were fixed
+(`with_`). It is small, since a graph may hold a hundred thousand of them.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+
+from plait.core.ambient import auto, outside_a_run
+from plait.core.definition import Definition, Options, near, underlying
+from plait.core.durations import seconds
+from plait.errors import GraphError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Tracer(Protocol):
+    """What turns a call of a step into a node, while a `@pipeline` function is traced."""
+
+    def call(self, step: "Step[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Any: ...
+
+
+TRACER: ContextVar[Tracer | None] = ContextVar("plait_tracer", default=None)
+
+
+class Step(Generic[P, R_co]):
+    """A typed function that can be a node of a graph, and is still a function: made by `@step`."""
+
+    # __dict__ holds what makes a decorated function look like itself (name, module, docstring); other uses have none
+    __slots__ = ("__dict__", "__weakref__", "definition", "name", "sources", "values")
+
+    def __init__(
+        self,
+        definition: Definition,
+        name: str,
+        sources: Mapping[str, Any],
+        values: Mapping[str, Any],
+    ) -> None:
+        self.definition = definition
+        self.name = name
+        self.sources = sources
+        self.values = values
+
+    @property
+    def fn(self) -> Callable[P, R_co]:
+        """The function itself."""
+        return self.definition.fn
+
+    @property
+    def __wrapped__(self) -> Callable[P, R_co]:
+        return self.definition.fn
+
+    @property
+    def __plait_code__(self) -> Mapping[str, Callable[..., Any]]:
+        return self.definition.roles
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        tracer = TRACER.get()
+        if tracer is not None:
+            return cast(R_co, tracer.call(self, args, kwargs))
+        definition = self.definition
+        for given in definition.inputs[len(args) :]:
+            if given.default is auto and kwargs.get(given.name, auto) is auto:
+                kwargs[given.name] = outside_a_run(definition.ambient[given.name])
+        return cast(R_co, definition.fn(*args, **kwargs))
+
+    def named(self, name: str, /) -> "Step[P, R_co]":
+        """The same step under another name, to use it twice.
+
+        Raises `GraphError` for a name that cannot stand in an address.
+
+        >>> @step
+        ... def load(csv: str) -> str:
+        ...     return csv
+        >>> load.named("customers")
+        <step customers: load(csv: str) -> str>
+        """
+        return Step(self.definition, check_name(name), self.sources, self.values)
+
+    def bind(self, **sources: Any) -> "Step[P, R_co]":
+        """The same step with inputs that come from elsewhere than their own names say.
+
+        Each source is the name of a node, of a part (`"split.train"`) or of a parameter, or a step; a list or a dict
+        of these gathers many into one argument. Constants are for `with_`. Raises `GraphError` for an input that the
+        step does not have.
+
+        >>> @step
+        ... def size(table: list[int]) -> int:
+        ...     return len(table)
+        >>> size.bind(table="split.train").sources
+        {'table': 'split.train'}
+        """
+        self._check_inputs("bind", sources)
+        for name, source in sources.items():
+            _check_source(self.name, name, source)
+        values = {name: value for name, value in self.values.items() if name not in sources}
+        return Step(self.definition, self.name, {**self.sources, **sources}, values)
+
+    def with_(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> "Step[P, R_co]":
+        """The same step with values fixed for some inputs; text is text here, never a name.
+
+        Raises `GraphError` for an input that the step does not have.
+
+        >>> @step
+        ... def fit(depth: int = 6) -> int:
+        ...     return depth
+        >>> fit.with_(depth=8).values
+        {'depth': 8}
+        """
+        given = {**(values or {}), **more}
+        self._check_inputs("with_", given)
+        sources = {name: source for name, source in self.sources.items() if name not in given}
+        return Step(self.definition, self.name, sources, {**self.values, **given})
+
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """Not in this version: one run of the step for each item."""
+        raise GraphError(f"{self.name}.map: maps are not in this version of plait; loop inside one step instead")
+
+    def map_values(self, *args: Any, **kwargs: Any) -> Any:
+        """Not in this version: one run of the step for each value of a dict."""
+        raise GraphError(f"{self.name}.map_values: maps are not in this version of plait; loop inside one step instead")
+
+    def _check_inputs(self, verb: str, given: Mapping[str, Any]) -> None:
+        names = self.definition.input_names
+        for name in given:
+            if name not in names:
+                raise GraphError(f"{self.name}.{verb}({name}=...): {describe(self)} has no {name!r}{near(name, names)}")
+
+    def __reduce__(self) -> Any:
+        module, _, name = self.definition.home.partition(":")
+        if module != "__main__" and getattr(sys.modules.get(module), name, None) is self:
+            return _imported, (module, name)
+        return Step, (self.definition, self.name, self.sources, self.values)
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}: {describe(self)}>"
+
+
+def _imported(module: str, name: str) -> Step[..., Any]:
+    from importlib import import_module
+
+    return cast(Step[..., Any], getattr(import_module(module), name))
+
+
+def describe(step: Step[..., Any]) -> str:
+    """A step's function as a person would write its first line."""
+    fn = underlying(step.fn)
+    return f"{getattr(fn, '__name__', step.name)}{inspect.signature(step.fn)}".replace("typing.", "")
+
+
+def check_name(name: str) -> str:
+    """A name that can stand in an address: `(namespace/)*node([item])?(.part)?`."""
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise GraphError(f"{name!r} cannot name a node: use letters, digits and _, and no digit first")
+    return name
+
+
+def _check_source(step: str, name: str, source: Any) -> None:
+    if isinstance(source, Mapping):
+        for item in source.values():
+            _check_source(step, name, item)
+    elif isinstance(source, (list, tuple)):
+        for item in source:
+            _check_source(step, name, item)
+    elif not isinstance(source, (str, Step)):
+        raise GraphError(
+            f"{step}.bind({name}={source!r}): bind takes names of nodes or parameters, or steps; "
+            f"for a value: {step}.with_({name}={source!r})"
+        )
+
+
+@overload
+def step(fn: Callable[P, T], /) -> Step[P, T]: ...
+@overload
+def step(fn: Callable[P, T], /, *, name: str) -> Step[P, T]: ...
+@overload
+def step(
+    *,
+    name: str | None = None,
+    version: str = "",
+    depends_on: Sequence[object] = (),
+    ignore: Sequence[object] = (),
+    env: Sequence[str] = (),
+    cache: bool | str = True,
+    retry: object = None,
+    timeout: str | None = None,
+    resources: Mapping[str, int | str] | None = None,
+    executor: str | None = None,
+    tags: Collection[str] = (),
+) -> Callable[[Callable[P, T]], Step[P, T]]: ...
+def step(
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    version: str = "",
+    depends_on: Sequence[object] = (),
+    ignore: Sequence[object] = (),
+    env: Sequence[str] = (),
+    cache: bool | str = True,
+    retry: object = None,
+    timeout: str | None = None,
+    resources: Mapping[str, int | str] | None = None,
+    executor: str | None = None,
+    tags: Collection[str] = (),
+) -> Any:
+    """Turn a typed function into a step of pipelines. It stays a function: call it, test it, debug it as before.
+
+    What makes its results themselves:
+
+    - `name`: what its node is called; the function's own name, unless said.
+    - `version`: any text; another one makes all results anew.
+    - `depends_on`: functions, classes, modules, `File`s or names of installed packages that it uses in a way that
+      cannot be seen.
+    - `ignore`: names of parameters, or functions, classes and modules, that shall not count.
+    - `env`: names of environment variables that it reads; their values count.
+    - `cache`: `False` runs it each time (effects on the outside world); `"12h"` takes results for that long.
+
+    How it is found: `tags`, any words. `retry`, `timeout`, `resources` and `executor` are not in this version and
+    refused. Raises `GraphError` for a function that cannot be a step, and says what to write instead.
+
+    >>> @step
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> double(4)
+    8
+    """
+    later = {"retry": retry, "timeout": timeout, "resources": resources, "executor": executor}
+    for option, value in later.items():
+        if value is not None:
+            raise GraphError(f"@step({option}=...) is not in this version of plait; leave it out")
+    for option, entries in {"depends_on": depends_on, "ignore": ignore, "env": env, "tags": tags}.items():
+        if isinstance(entries, str):
+            raise GraphError(f"@step({option}={entries!r}): give a list: {option}=[{entries!r}]")
+    if not isinstance(cache, (bool, str)):
+        raise GraphError(f'@step(cache={cache!r}): give True, False, or a time such as "12h"')
+    options = Options(
+        version=str(version),
+        depends_on=tuple(depends_on),
+        ignore=tuple(ignore),
+        env=tuple(env),
+        cache=seconds(cache) if isinstance(cache, str) else cache,
+        tags=frozenset(tags),
+    )
+    made_in = inspect.currentframe()
+    frame = made_in.f_back if made_in is not None else None
+    if fn is None:
+        return functools.partial(_make, name=name, options=options, frame=frame)
+    return _make(fn, name=name, options=options, frame=frame)
+
+
+def _make(fn: Callable[..., Any], *, name: str | None, options: Options, frame: Any) -> Step[..., Any]:
+    if isinstance(fn, Step):
+        raise GraphError(f"{fn.name} is a step already; to use it under another name: {fn.name}.named(...)")
+    if isinstance(fn, (staticmethod, classmethod, property)) or not callable(fn):
+        raise GraphError(f"@step takes a function, not {type(fn).__name__}; define it outside the class")
+    called = name or getattr(fn, "__name__", None)
+    if called is None or called == "<lambda>":
+        raise GraphError(f"{fn!r} has no name of its own; give it one: step(f, name=...)")
+    if "__qualname__" in frame.f_locals and frame.f_locals.get("__module__") == getattr(fn, "__module__", ""):
+        raise GraphError(
+            f"{fn.__qualname__} is in a class body, where self would be one of its inputs; "
+            f"decorate a function, or use step(obj.{called}, name=...)"
+        )
+    function = underlying(fn)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise GraphError(f"{called} is a generator function; a result must be whole: return a list")
+    textual = any(isinstance(hint, str) for hint in getattr(function, "__annotations__", {}).values())
+    local = frame.f_locals if textual and frame.f_locals is not frame.f_globals else None
+    made: Step[..., Any] = Step(Definition(fn, check_name(called), options, local), called, {}, {})
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        if hasattr(fn, attribute):
+            setattr(made, attribute, getattr(fn, attribute))
+    return made
+
+
+def is_async(step: Step[..., Any]) -> bool:
+    """Whether a step is an `async def`."""
+    return inspect.iscoroutinefunction(underlying(step.fn))
+
+

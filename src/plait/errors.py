@@ -1,0 +1,95 @@
+"""What can go wrong, in one tree.
+
+PlaitError
+├── GraphError          the pipeline cannot be built, or is not what is asked of it
+├── ParameterError      a value given to a pipeline is missing, unknown or does not fit
+├── FingerprintError    a value has no content that could name it
+├── NodeFailed          a step raised; the user's own error is its cause
+├── ParityError         a compiled function does not give what the batch gave
+├── CodeMismatch        a worker holds other code than the one that planned the work
+└── StoreError          the store cannot be used as asked
+    └── ArtifactLost    a value is in the records, but its bytes are gone or damaged
+
+Warnings, all of them UserWarnings: UndeclaredRead, OpaqueCode, StaleStepWarning, UnnamedResult.
+"""
+
+from typing import Any
+
+
+class PlaitError(Exception):
+    """Anything that plait itself has to say; catch this to catch them all."""
+
+
+class GraphError(PlaitError):
+    """The pipeline cannot be built as it is written, or has no such node."""
+
+
+class ParameterError(PlaitError):
+    """A value given to a pipeline is missing, unknown, or does not fit its type."""
+
+
+class FingerprintError(PlaitError):
+    """A value has no content that could name it; the message holds the path to the part that has none."""
+
+
+class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "Error" would say nothing more
+    """A step raised. Its own error is the cause of this one, and its frames come first.
+
+    `node` names the node, `item` the item of a mapped one, `run` what was done until then.
+    """
+
+    def __init__(self, message: str, *, node: str, item: object = None, run: Any = None) -> None:
+        super().__init__(message)
+        self.node = node
+        self.item = item
+        self.run = run
+
+    def __reduce__(self) -> Any:
+        return _node_failed, (str(self), self.node, self.item)
+
+
+def _node_failed(message: str, node: str, item: object) -> NodeFailed:
+    return NodeFailed(message, node=node, item=item)
+
+
+class ParityError(PlaitError):
+    """A compiled function does not give, row by row, what the batch gave."""
+
+
+class CodeMismatch(PlaitError):  # noqa: N818 - the word of the public surface
+    """A worker holds other code than the process that planned the work."""
+
+
+class StoreError(PlaitError):
+    """The store cannot be used as asked: not writable, not a store, or of another version."""
+
+
+class ArtifactLost(StoreError):  # noqa: N818 - the word of the public surface
+    """A value is known by its digest, but its bytes are gone or damaged."""
+
+    def __init__(self, message: str, *, digest: str) -> None:
+        super().__init__(message)
+        self.digest = digest
+
+    def __reduce__(self) -> Any:
+        return _artifact_lost, (str(self), self.digest)
+
+
+def _artifact_lost(message: str, digest: str) -> ArtifactLost:
+    return ArtifactLost(message, digest=digest)
+
+
+class UndeclaredRead(UserWarning):
+    """A step read something that is not one of its arguments, so that changes in it are not seen."""
+
+
+class OpaqueCode(UserWarning):
+    """A step reaches code that cannot be followed, so that changes in it are not seen."""
+
+
+class StaleStepWarning(UserWarning):
+    """A step was defined again after the pipeline that holds it was built."""
+
+
+class UnnamedResult(UserWarning):
+    """A result has no content to name it: it is kept for this run only, and made again in the next."""
