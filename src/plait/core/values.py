@@ -102,6 +102,8 @@ class Values:
     def _choose(self, cls: type, value: object) -> Callable[["_Encoder", Any], bytes]:
         if hasattr(cls, "__plait_digest__"):
             return _own
+        if hasattr(cls, "__plait_code__"):  # a step: its functions, none of its options
+            return _code
         for kind in self._kinds:
             if kind.accepts(value):
                 return functools.partial(_by_kind, kind)
