@@ -54,7 +54,9 @@ def test_a_part_goes_by_its_short_name_while_one_node_makes_it():
 def test_two_makers_of_a_part_clash_only_for_who_uses_the_short_name():
     again = split.named("resplit")
     assert build("p", [raw, split, again, total.bind(train="resplit.train")])
-    with pytest.raises(GraphError, match=r"'train' is split\.train and resplit\.train\. Say which: total\.bind\(train='split\.train'\)"):
+    with pytest.raises(
+        GraphError, match=r"'train' is split\.train and resplit\.train\. Say which: total\.bind\(train='split\.train'\)"
+    ):
         build("p", [raw, split, again, total])
 
 
@@ -63,7 +65,10 @@ def test_a_default_is_never_captured_by_a_node_in_silence():
     def k() -> int:
         return 5
 
-    with pytest.raises(GraphError, match=r"split\(k=2\) has a default, and there is a node 'k'\. Say which: split\.bind\(k=\"k\"\) or split\.with_\(k=2\)"):
+    with pytest.raises(
+        GraphError,
+        match=r"split\(k=2\) has a default, and there is a node 'k'\. Say which: split\.bind\(k=\"k\"\) or split\.with_\(k=2\)",
+    ):
         build("p", [raw, split, k])
     assert source(build("p", [raw, split.bind(k="k"), k]), "split", "k") == Output("k")
     assert source(build("p", [raw, split.with_(k=2), k]), "split", "k") == Const(2)
@@ -87,7 +92,9 @@ def test_a_closed_list_of_inputs_names_what_is_missing_with_the_near_miss():
     def size(costumers: list) -> int:
         return 0
 
-    with pytest.raises(GraphError, match=r"nothing makes 'costumers' \(size\), and it is not in inputs=\. Did you mean 'customers'\?"):
+    with pytest.raises(
+        GraphError, match=r"nothing makes 'costumers' \(size\), and it is not in inputs=\. Did you mean 'customers'\?"
+    ):
         build("p", [customers, size], ["csv"])
 
 
@@ -123,7 +130,9 @@ def test_a_node_that_reads_itself_is_a_cycle():
 
 
 def test_two_producers_of_one_name_are_refused_with_where_they_are():
-    with pytest.raises(GraphError, match=r"two nodes named 'raw': .*raw\(n: int\).* and .*total\(train: list\).*Give one another name"):
+    with pytest.raises(
+        GraphError, match=r"two nodes named 'raw': .*raw\(n: int\).* and .*total\(train: list\).*Give one another name"
+    ):
         build("p", [raw, total.named("raw")])
 
 
@@ -144,7 +153,10 @@ def test_an_output_that_does_not_fit_is_refused_with_what_would():
     def train(clean: pd.DataFrame) -> int:
         return 0
 
-    with pytest.raises(GraphError, match=r"train\(clean: DataFrame\) cannot take clean -> dict\[str, int\]\. Did you mean 'frame' \(DataFrame\)\?"):
+    with pytest.raises(
+        GraphError,
+        match=r"train\(clean: DataFrame\) cannot take clean -> dict\[str, int\]\. Did you mean 'frame' \(DataFrame\)\?",
+    ):
         build("p", [frame, clean, train])
 
 
@@ -188,7 +200,10 @@ def test_bind_renames_a_parameter():
 
 
 def test_binding_an_input_that_is_not_there_names_the_near_miss():
-    with pytest.raises(GraphError, match=r"total\.bind\(trian=\.\.\.\): total\(train: list\) -> int has no 'trian'\. Did you mean 'train'\?"):
+    with pytest.raises(
+        GraphError,
+        match=r"total\.bind\(trian=\.\.\.\): total\(train: list\) -> int has no 'trian'\. Did you mean 'train'\?",
+    ):
         total.bind(trian="split.train")
 
 
@@ -225,7 +240,9 @@ def test_an_annotation_that_is_not_there_at_run_time_is_named():
     def trips(csv: "Fiel") -> Any:  # noqa: F821
         return csv
 
-    with pytest.raises(GraphError, match=r"trips\(csv: 'Fiel'\): Fiel is not there when the program runs.*TYPE_CHECKING"):
+    with pytest.raises(
+        GraphError, match=r"trips\(csv: 'Fiel'\): Fiel is not there when the program runs.*TYPE_CHECKING"
+    ):
         build("p", [trips])
 
 
@@ -249,7 +266,10 @@ def test_a_graph_in_another_order_is_the_same_graph():
     assert list(build("p", [total, split, raw]).nodes) == ["raw", "split", "total"]
 
 
-@pytest.mark.parametrize("items, what", [("abc", "give a list"), ([lambda x: x], "decorate it with @step"), ([3], "is no step"), (raw, "give a list")])
+@pytest.mark.parametrize(
+    "items, what",
+    [("abc", "give a list"), ([lambda x: x], "decorate it with @step"), ([3], "is no step"), (raw, "give a list")],
+)
 def test_what_is_no_list_of_steps_is_refused(items, what):
     with pytest.raises(GraphError, match=what):
         Pipeline("p", items)

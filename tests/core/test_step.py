@@ -122,7 +122,9 @@ def test_a_lambda_without_a_name_is_refused():
         step(lambda x: x)
 
 
-@pytest.mark.parametrize("option", [{"retry": 3}, {"timeout": "10m"}, {"resources": {"cpu": 1}}, {"executor": "threads"}])
+@pytest.mark.parametrize(
+    "option", [{"retry": 3}, {"timeout": "10m"}, {"resources": {"cpu": 1}}, {"executor": "threads"}]
+)
 def test_an_option_that_is_not_built_yet_is_refused_and_not_ignored(option):
     with pytest.raises(GraphError, match=f"{next(iter(option))}=.* is not in this version"):
         step(**option)(lambda x: x)

@@ -215,8 +215,8 @@ def made_type(source: Source, definitions: Mapping[str, Any]) -> Any:
             found = [made_type(item, definitions) for item in items]
             if not found or EMPTY in found:
                 return EMPTY
-            inner = Union[tuple(found)]  # noqa: UP007 - a union of types that are known only now
-            return dict[Any, inner] if kind is dict else tuple[inner, ...] if kind is tuple else list[inner]  # type: ignore[valid-type] # made at run time
+            inner: Any = Union[tuple(found)]  # noqa: UP007 - a union of types that are known only now
+            return dict[Any, inner] if kind is dict else tuple[inner, ...] if kind is tuple else list[inner]
         case _:
             return EMPTY
 

@@ -84,6 +84,11 @@ class Definition:
         return self.resolved.parts
 
     @property
+    def result_class(self) -> type:
+        """What parts are joined by."""
+        return self.returns if isinstance(self.returns, type) else tuple
+
+    @property
     def ambient(self) -> Mapping[str, Kind]:
         """The inputs that the run itself gives."""
         return self.resolved.ambient

@@ -85,5 +85,6 @@ def _packed(artifact: Artifact) -> list[Any]:
 
 
 def _unpacked(row: list[Any]) -> Artifact:
-    *start, data, parts = row
-    return Artifact(*start, b64decode(data) if data else b"", tuple((name, _unpacked(part)) for name, part in parts))
+    digest, where, codec, blob, size, data, parts = row
+    inner = tuple((name, _unpacked(part)) for name, part in parts)
+    return Artifact(digest, where, codec, blob, size, b64decode(data) if data else b"", inner)

@@ -284,5 +284,3 @@ def _make(fn: Callable[..., Any], *, name: str | None, options: Options, frame: 
 def is_async(step: Step[..., Any]) -> bool:
     """Whether a step is an `async def`."""
     return inspect.iscoroutinefunction(underlying(step.fn))
-
-

@@ -16,7 +16,7 @@ from plait.core.builder import Graft, Inputs, check_edge, grafted, made_type, pr
 from plait.core.definition import EMPTY
 from plait.core.graph import Graph, Node, in_order
 from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
-from plait.core.step import TRACER, Step, check_name, describe
+from plait.core.step import TRACER, Step, describe
 from plait.errors import GraphError
 
 
@@ -89,7 +89,7 @@ class Ref:
         raise GraphError(f"{self._label} is known only when the pipeline runs: {_LATER}")
 
     __bool__ = __len__ = __getitem__ = __contains__ = __call__ = __float__ = __int__ = __index__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _refuse  # type: ignore[assignment] # refuses, whatever it is asked
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
     __floordiv__ = __mod__ = __pow__ = __neg__ = __abs__ = __and__ = __or__ = __invert__ = __matmul__ = _refuse
     __hash__ = object.__hash__
@@ -180,7 +180,8 @@ class Tracing:
         line = frame.f_lineno
         if name in self._lines:
             raise GraphError(
-                f'{name} is used twice (lines {self._lines[name]}, {line}): give one another name: {name}.named("...")(...)'
+                f"{name} is used twice (lines {self._lines[name]}, {line}): give one another name: "
+                f'{name}.named("...")(...)'
             )
         self._lines[name] = line
 

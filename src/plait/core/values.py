@@ -25,6 +25,7 @@ from plait.errors import FingerprintError
 INLINE = 2048  # a container whose content takes more bytes is written as its hash
 PARALLEL = 1 << 20  # a buffer of this many bytes is hashed by all cores
 
+_pack = struct.Struct("<cd").pack
 Follow = Callable[[object], bytes]  # a function or class met in a value -> the name of its code
 
 
@@ -192,8 +193,8 @@ def _int(_: _Encoder, value: int) -> bytes:
     return b"i%x;" % value
 
 
-def _float(_: _Encoder, value: float, pack: Callable[..., bytes] = struct.Struct("<cd").pack) -> bytes:
-    return pack(b"f", value) if value == value else b"n"  # every NaN is the same one
+def _float(_: _Encoder, value: float) -> bytes:
+    return _pack(b"f", value) if value == value else b"n"  # every NaN is the same one
 
 
 def _complex(encoder: _Encoder, value: complex) -> bytes:

@@ -1,0 +1,1 @@
+"""Where work runs: one file an executor, found by its name. None of them knows what a graph is."""

@@ -1,0 +1,180 @@
+"""Parameters at the door: which address a name means, and does the value fit. What is wrong is said before any work."""
+
+import os
+import typing
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from plait.core.definition import EMPTY, near
+from plait.core.graph import Graph, Node, Parameter
+from plait.core.matching import describe as type_name
+from plait.core.sources import Const
+from plait.errors import ParameterError
+from plait.files import Dir, File
+
+_EXACT = frozenset({int, str, float, bool, bytes})
+
+
+def addressed(graph: Graph, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by address, from values by address, short name or nested keys; unknown names are `ParameterError`."""
+    found: dict[str, Any] = {}
+    exact: dict[str, Any] = {}
+    for name, value in _flat(graph, values).items():
+        addresses = _meant(graph, name)
+        (exact if addresses == [name] else found).update(dict.fromkeys(addresses, value))
+    return {**found, **exact}  # what is said of one step goes before what is said of all
+
+
+def _flat(graph: Graph, values: Mapping[str, Any], under: str = "") -> dict[str, Any]:
+    """`{"fit": {"depth": 3}}` is `{"fit.depth": 3}`, where `fit` is no parameter itself."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        address = f"{under}{name}"
+        known = address in graph.parameters or address in graph.short_names()
+        inner = any(a.startswith((f"{address}.", f"{address}/")) for a in graph.parameters)
+        if isinstance(value, Mapping) and inner and not known:
+            for separator in (".", "/"):
+                nested = {k: v for k, v in value.items() if _begins(graph, f"{address}{separator}{k}")}
+                flat.update(_flat(graph, nested, f"{address}{separator}"))
+            for key in value:
+                if not any(_begins(graph, f"{address}{separator}{key}") for separator in (".", "/")):
+                    flat[f"{address}.{key}"] = value[key]
+        else:
+            flat[address] = value
+    return flat
+
+
+def _begins(graph: Graph, address: str) -> bool:
+    return any(a == address or a.startswith((f"{address}.", f"{address}/")) for a in graph.parameters)
+
+
+def _meant(graph: Graph, name: str) -> list[str]:
+    """The addresses that a name stands for."""
+    meant = graph.short_names().get(name, [])
+    if not meant:
+        if name in graph.parameters:
+            return [name]
+        raise ParameterError(_unknown(graph, name))
+    defaults = [graph.parameters[address].default for address in meant if not graph.parameters[address].required]
+    if defaults and not all(_alike(default, defaults[0]) for default in defaults):
+        said = ", ".join(f"{a.rpartition('.')[0]} {graph.parameters[a].default!r}" for a in meant if "." in a)
+        raise ParameterError(f"{name} has several defaults: {said}. Set {' or '.join(a for a in meant if '.' in a)}")
+    return list(meant)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    try:
+        return type(a) is type(b) and (a is b or bool(a == b))
+    except Exception:
+        return False
+
+
+def _unknown(graph: Graph, name: str) -> str:
+    if name in graph.nodes:
+        return f"{name!r} is a node of {graph.name}, not a parameter; to give its value: given={{{name!r}: ...}}"
+    known = [*graph.parameters, *graph.short_names()]
+    hint = near(name, known)
+    listed = ", ".join(graph.parameters) or "none"
+    return f"{graph.name} has no parameter {name!r}{hint or f'. It has: {listed}'}"
+
+
+def settled(graph: Graph, nodes: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of every parameter that some nodes read: given or by default, and fitting its type."""
+    needed = graph.parameters_of(nodes)
+    missing = [parameter for parameter in needed if parameter.required and parameter.address not in values]
+    if missing:
+        raise ParameterError(_missing(graph, missing))
+    return {
+        parameter.address: admitted(parameter, values[parameter.address])
+        if parameter.address in values
+        else parameter.default
+        for parameter in needed
+    }
+
+
+def _missing(graph: Graph, missing: list[Parameter]) -> str:
+    said = []
+    for parameter in missing:
+        wanted = f": {type_name(parameter.hints[0])}" if parameter.hints else ""
+        hint = near(parameter.address, list(graph.addresses()))
+        said.append(
+            f"nothing makes {parameter.address!r}{wanted} for {parameter.users[0]}, and no value is given{hint}"
+        )
+    how = ", ".join(f"{parameter.address}=..." for parameter in missing)
+    return f"{'; '.join(said)}{'' if said[-1].endswith('?') else '.'} Pass {how}"
+
+
+def admitted(parameter: Parameter, value: Any) -> Any:
+    """A value as its readers want it; `ParameterError` says how it does not fit."""
+    for hint in parameter.hints:
+        value = fitted(hint, value, parameter.address)
+    return value
+
+
+def fitted(hint: Any, value: Any, name: str) -> Any:
+    """A value, converted to a type as pydantic does; `ParameterError` where it cannot be."""
+    if hint in (EMPTY, Any, object) or (hint in _EXACT and type(value) is hint):
+        return value
+    if hint is File or hint is Dir:
+        return _existing(hint, value, name)
+    from pydantic import ValidationError
+
+    adapter = _adapter(hint)
+    if adapter is None:
+        wanted = typing.get_origin(hint) or hint
+        if isinstance(wanted, type) and not isinstance(value, wanted):
+            raise ParameterError(f"{name}: a {type(value).__name__} is given, and {type_name(hint)} is wanted")
+        return value
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()[:3]
+        )
+        raise ParameterError(f"{name} = {_brief(value)} does not fit {type_name(hint)}: {said}") from None
+
+
+def _existing(hint: Any, value: Any, name: str) -> Any:
+    if not isinstance(value, (str, os.PathLike)):
+        raise ParameterError(f"{name}: a {type(value).__name__} is given, and the path of a {hint.__name__} is wanted")
+    path = value if isinstance(value, hint) else hint(value)
+    what, exists = ("file", os.path.isfile) if hint is File else ("folder", os.path.isdir)
+    if not exists(path):
+        raise ParameterError(f"{name}: there is no {what} {os.fspath(path)}")
+    if not os.access(path, os.R_OK):
+        raise ParameterError(f"{name}: the {what} {os.fspath(path)} cannot be read; look at its permissions")
+    return path
+
+
+@lru_cache(maxsize=1024)
+def _adapter(hint: Any) -> Any:
+    """Pydantic's view of a type; none where it has no view."""
+    from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+
+    for config in (ConfigDict(arbitrary_types_allowed=True), None):
+        try:
+            return TypeAdapter(hint, config=config)
+        except (PydanticSchemaGenerationError, PydanticUserError, TypeError):
+            continue
+    return None
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def with_constants_admitted(graph: Graph) -> Graph:
+    """The same graph, with the values that steps came with (`with_`) fitted to their types."""
+    for name, node in graph.nodes.items():
+        if any(type(source) is Const for _, source in node.inputs):
+            hints = node.definition.hints
+            inputs = tuple(
+                (given, Const(fitted(hints[given], source.value, f"{name}.{given}")))
+                if type(source) is Const and given in hints
+                else (given, source)
+                for given, source in node.inputs
+            )
+            cast(dict[str, Node], graph.nodes)[name] = node._replace(inputs=inputs)
+    return graph

@@ -1,0 +1,59 @@
+"""Which adapters there are: a file in `stores/`, `codecs/` or `executors/`, or an entry point `plait.stores`, ….
+
+The name is the registry: `executor="threads"` finds `plait/executors/threads.py` and calls its `create`.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+from plait.core.definition import near
+from plait.errors import PlaitError
+
+Kind = Literal["stores", "codecs", "executors"]
+
+
+def names(kind: Kind) -> list[str]:
+    """The adapters of a kind: ours, and those of installed packages."""
+    folder = Path(__file__).parent / kind
+    ours = {path.stem for path in folder.iterdir() if not path.name.startswith("_") and _is_module(path)}
+    return sorted(ours | {entry.name for entry in entry_points(group=f"plait.{kind}")})
+
+
+def create(kind: Kind, name: str, **options: Any) -> Any:
+    """An adapter by its name; options it does not have are an error, with the near miss."""
+    factory = _factory(kind, name)
+    known = list(inspect.signature(factory).parameters)
+    for option in options:
+        if option not in known:
+            raise PlaitError(f"{name} takes no {option!r}{near(option, known) or f' (it takes {known})'}")
+    return factory(**options)
+
+
+@cache
+def codecs() -> tuple[Any, ...]:
+    """All codecs, in the order in which they are asked: by the `ORDER` of their module, 60 where it has none."""
+    made = [(_factory("codecs", name), name) for name in names("codecs")]
+    order = {name: getattr(sys.modules[factory.__module__], "ORDER", 60) for factory, name in made}
+    return tuple(factory() for factory, name in sorted(made, key=lambda pair: (order[pair[1]], pair[1])))
+
+
+def _factory(kind: Kind, name: str) -> Callable[..., Any]:
+    folder = Path(__file__).parent / kind
+    if name.isidentifier() and any(_is_module(path) for path in (folder / f"{name}.py", folder / name)):
+        found: Callable[..., Any] = import_module(f"plait.{kind}.{name}").create
+        return found
+    for entry in entry_points(group=f"plait.{kind}", name=name):
+        loaded: Callable[..., Any] = entry.load()
+        return loaded
+    known = names(kind)
+    raise PlaitError(f"{name!r} is none of the {kind} ({', '.join(known)}){near(name, known)}")
+
+
+def _is_module(path: Path) -> bool:
+    return (path.suffix == ".py" and path.is_file()) or (path / "__init__.py").is_file()

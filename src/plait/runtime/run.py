@@ -1,0 +1,209 @@
+"""A run, as the user holds it: what it gave, what became of each node, and what went wrong."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, assert_never, cast, overload
+
+from plait.core.definition import near
+from plait.core.digest import Digest
+from plait.core.durations import readable
+from plait.core.graph import Graph
+from plait.core.records import Artifact
+from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
+from plait.core.step import Step
+from plait.errors import ArtifactLost, GraphError, PlaitError
+from plait.runtime.digests import part_of
+from plait.runtime.execute import node_failed
+from plait.runtime.request import MEMORY, State
+from plait.runtime.vault import Vault
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+
+class Failure(NamedTuple):
+    """A node whose step raised."""
+
+    node: str
+    item: object
+    error: BaseException
+
+
+class Run(Generic[R_co]):
+    """One execution of a pipeline: `run["score"]` is what the step after `score` would get.
+
+    `id` names it in the history, `params` are the values it ran with, `seconds` how long it took, `status` is
+    "done", "failed" or "cancelled".
+    """
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the word of the public surface
+        graph: Graph,
+        state: State,
+        vault: Vault,
+        params: Mapping[str, Any],
+        targets: Sequence[str],
+    ) -> None:
+        self.id = id
+        self.params = params
+        self.status = "running"
+        self.seconds = 0.0
+        self._graph = graph
+        self._state = state
+        self._vault = vault
+        self._targets = tuple(targets)
+
+    @property
+    def ok(self) -> bool:
+        """Did everything that was asked for succeed?"""
+        return self.status == "done"
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """The nodes whose steps raised, in the order in which they did."""
+        return [Failure(node, None, error) for node, error in self._state.failures.items()]
+
+    def raise_for_failures(self) -> "Run[R_co]":
+        """This run, if nothing failed; else raises `NodeFailed` for the first failure."""
+        for node, error in self._state.failures.items():
+            failure = node_failed(node, error)
+            failure.run = self
+            raise failure from error
+        return self
+
+    @property
+    def result(self) -> R_co:
+        """What the pipeline returned; by name, its only target or its only last node."""
+        if self._graph.result is not None:
+            return cast(R_co, self._value(self._graph.result))
+        lasts = self._targets if len(self._targets) == 1 else self._graph.sinks()
+        if len(lasts) != 1:
+            raise GraphError(
+                f"{self._graph.name} has no single result ({', '.join(lasts)}); read one: run[{lasts[0]!r}]"
+            )
+        return cast(R_co, self._value(Output(lasts[0])))
+
+    @overload
+    def __getitem__(self, key: Step[..., T]) -> T: ...
+    @overload
+    def __getitem__(self, key: str | tuple[Any, object]) -> Any: ...
+    def __getitem__(self, key: Any) -> Any:
+        return self._value(self._source(key))
+
+    def digest(self, key: Any) -> Digest:
+        """The name of a node's value: equal digests, equal bits."""
+        source = self._source(key)
+        if not isinstance(source, Output):
+            return self._vault.naming.digest(self._value(source))
+        artifact = self._artifact(source)
+        if artifact.digest:
+            return artifact.digest
+        whole = self._held(source)
+        definition = self._graph.nodes[source.node].definition
+        if definition.parts and source.part is None:
+            return self._vault.given(definition, whole).digest
+        return self._vault.naming.digest(whole)
+
+    @property
+    def states(self) -> Mapping[str, str]:
+        """What became of each node: hit, run, given, failed or skipped."""
+        return dict(self._state.states)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One line a node: its state, the seconds that it took when it was made, and its digest."""
+        import pandas
+
+        state = self._state
+        rows = [
+            (node, state.states[node], state.seconds.get(node), state.artifacts.get(node, MEMORY).digest)
+            for node in self._graph.nodes
+            if node in state.states
+        ]
+        return pandas.DataFrame(rows, columns=["node", "state", "seconds", "digest"]).set_index("node")
+
+    def report(self) -> str:
+        """The run in a few lines."""
+        counted = {word: [n for n, s in self._state.states.items() if s == word] for word in _SAID}
+        said = [f"{len(nodes)} {_SAID[word]}" for word, nodes in counted.items() if nodes]
+        lines = [f"{self._graph.name}: {', '.join(said) or 'nothing to do'}, in {readable(self.seconds)}"]
+        lines += [f"  failed: {node}: {type(e).__name__}: {e}" for node, e in self._state.failures.items()]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}: {self.report()}>"
+
+    # from addresses to values
+
+    def _source(self, key: Any) -> Source:
+        if isinstance(key, str):
+            return self._graph.source(key)
+        if isinstance(key, tuple):
+            raise GraphError(f"run[{key!r}]: single items are of maps, which are not in this version of plait")
+        if not isinstance(key, Step):
+            return self._graph.source(key.name)
+        return Output(node_of(self._graph, key))
+
+    def _value(self, source: Source) -> Any:
+        match source:
+            case Output():
+                return self._vault.share(self._held(source))
+            case Param(address, path):
+                value = self.params[address]
+                for field in path:
+                    value = getattr(value, field)
+                return value
+            case Const(value):
+                return value
+            case Collect(kind, items, keys):
+                values = [self._value(item) for item in items]
+                return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
+            case Ambient():
+                raise GraphError("an ambient input is no result")
+            case _:
+                assert_never(source)
+
+    def _held(self, source: Output) -> Any:
+        held, (node, part) = self._state.held, source
+        if source in held:
+            return held[source]
+        if part is not None and Output(node) in held:
+            return held[Output(node)][list(self._graph.nodes[node].definition.parts).index(part)]
+        artifact = self._artifact(source)
+        try:
+            return self._vault.load(artifact, self._graph.nodes[node].definition.result_class)
+        except ArtifactLost as lost:
+            message = f"{node} cannot be read: {lost}. {self._graph.name}.run({node!r}) makes it again"
+            raise ArtifactLost(message, digest=lost.digest) from lost
+
+    def _artifact(self, source: Output) -> Artifact:
+        node, part = source
+        state = self._state
+        if node in state.failures:
+            failure = node_failed(node, state.failures[node])
+            failure.run = self
+            raise failure
+        if node in state.because:
+            raise PlaitError(f"{node} was not run, because {state.because[node]} failed")
+        artifact = state.artifacts.get(node)
+        if artifact is None:
+            raise PlaitError(f"{node} was not asked for in this run; {self._graph.name}.run({node!r}) makes it")
+        return artifact if part is None or artifact is MEMORY else part_of(artifact, part)
+
+
+_SAID = {"given": "given", "hit": "up to date", "run": "run", "failed": "failed", "skipped": "not run"}
+
+
+def node_of(graph: Graph, step: Step[..., Any]) -> str:
+    """The one node that uses a step; `GraphError` where there are none or several."""
+    node = graph.nodes.get(step.name)
+    if node is not None and node.definition is step.definition:
+        return step.name
+    uses = [name for name, node in graph.nodes.items() if node.definition is step.definition]
+    if len(uses) == 1:
+        return uses[0]
+    if uses:
+        raise GraphError(f"{step.name} is used as {', '.join(uses)}: name the node that you mean")
+    raise GraphError(f"{graph.name} does not use this step {step.name}{near(step.name, list(graph.nodes))}")

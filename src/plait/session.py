@@ -1,0 +1,306 @@
+"""What one verb needs of the outside, opened for it and closed after it: store, ledger, vault, executor, clock."""
+
+import os
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from plait import parameters, plugins, settings
+from plait.core.definition import Definition, near
+from plait.core.graph import Graph
+from plait.core.sources import outputs
+from plait.core.step import Step
+from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
+from plait.ports import Executor, Ledger, RunRow, Store
+from plait.runtime.environment import environment
+from plait.runtime.events import RunEvent, RunFinished, RunStarted
+from plait.runtime.execute import execute
+from plait.runtime.listening import Listener, drive
+from plait.runtime.plan import Plan, plan
+from plait.runtime.request import Request, State
+from plait.runtime.resolve import Surface
+from plait.runtime.run import Run, node_of
+from plait.runtime.vault import Vault
+
+DEFAULT: Any = type("Default", (), {"__repr__": lambda _: "..."})()  # an option that was not given
+OPTIONS = ("seed", "now", "given", "store", "executor", "workers", "limits", "fail", "listeners", "strict")
+_DEFAULTS = {"seed": 0, "store": DEFAULT, "executor": "sequential", "workers": None, "fail": "fast", "strict": False}
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def steady(self) -> float:
+        return time.perf_counter()
+
+
+class Session:
+    """One verb at work. It checks all that the user gave before it opens anything."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        fixed: Mapping[str, Any],
+        configured: Mapping[str, Any],
+        targets: Sequence[Any],
+        options: Mapping[str, Any],
+        params: Mapping[str, Any],
+    ) -> None:
+        self.graph = graph
+        said = {name: value for name, value in options.items() if value is not DEFAULT}
+        self.options: dict[str, Any] = {**_DEFAULTS, **configured, **said}
+        self._check_options(said, fixed)
+        named = tuple(dict.fromkeys(_nodes(graph, targets)))
+        self.given = _given(graph, self.options.get("given") or {})
+        self.targets = named or (*self.given, *graph.needed(graph.sinks(), self.given))
+        self.read = frozenset(named or graph.sinks())
+        values = {**fixed, **parameters.addressed(graph, params)}
+        self.params = parameters.settled(graph, graph.needed(self.targets, self.given), values)
+        _warn_of_stale_steps(graph)
+        self._open = ExitStack()
+
+    def _check_options(self, said: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
+        options, short = self.options, self.graph.short_names()
+        for name in said:
+            addresses = [address for address in short.get(name, ()) if address not in fixed]
+            if addresses and said[name] is not None:
+                user = self.graph.parameters[addresses[0]].users[0].partition("(")[0]
+                raise ParameterError(
+                    f"run({name}={said[name]!r}): {name!r} is an option of run and a parameter of {user}(). "
+                    f"Fix the parameter first: {self.graph.name}.with_({name}={said[name]!r}).run()"
+                )
+        if type(options["seed"]) is not int or options["seed"] < 0:
+            raise ParameterError(f"seed={options['seed']!r}: give a whole number, 0 or more")
+        if options["fail"] not in ("fast", "keep-going"):
+            raise ParameterError(f"fail={options['fail']!r}: give 'fast' or 'keep-going'")
+        now = options.get("now")
+        if now is not None and (not isinstance(now, datetime) or now.tzinfo is None):
+            raise ParameterError(f"now={now!r}: give a datetime with a time zone, such as datetime.now(UTC)")
+        workers = options["workers"]
+        if workers is not None and (type(workers) is not int or workers < 1):
+            raise ParameterError(f"workers={workers!r}: give a whole number, at least 1")
+
+    def __enter__(self) -> Self:
+        self.store = opened(self.options["store"])
+        self.vault = vault_of(self.store or _temporary(), self.graph, strict=self.options["strict"])
+        now = self.options.get("now") or datetime.now(UTC)
+        canonical = {address: self._canonical(value) for address, value in self.params.items()}
+        self.surface = Surface(self.options["seed"], now.astimezone(UTC), canonical)
+        self.given = {node: self.vault.canonical(value) for node, value in self.given.items()}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._open.close()
+
+    def _canonical(self, value: Any) -> Any:
+        try:
+            return self.vault.canonical(value)
+        except Exception:
+            return value  # a live resource; where it is in a key, naming refuses it
+
+    def request(self, run: str) -> Request:
+        return Request(
+            self.graph, self.targets, self.read, self.given, self.surface, run, environment(), self.options["fail"]
+        )
+
+    def ledger(self, store: Store | None) -> Ledger | None:
+        if store is None:
+            return None
+        ledger = store.ledger()
+        self._open.callback(ledger.close)
+        return ledger
+
+    def plan(self) -> Plan:
+        """What a run would do."""
+        ledger = self.ledger(self.store)
+        return plan(self.request(""), vault=self.vault, ledger=ledger, clock=SystemClock())
+
+    def run(self, listeners: Sequence[Listener] | None) -> Run[Any]:
+        """Runs, and keeps the history of it."""
+        executor = self._executor()
+        store = self.store if self.store is not None or executor.in_process else _temporary()
+        if store is not self.store and store is not None:
+            self.vault.blobs = store.blobs
+        ledger = self.ledger(store)
+        began, clock = time.time(), time.perf_counter()
+        name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+        state = State()
+        run: Run[Any] = Run(name, self.graph, state, self.vault, self.params, self.targets)
+        row = self._row(name, began)
+        if ledger is not None:
+            self.vault.naming.check_params(self.surface.params, self.graph)
+            ledger.add_run(row)
+        told = _listening(listeners)
+        nodes = tuple(self.graph.needed(self.targets, self.given))
+        _tell(told, RunStarted(name, self.graph.name, nodes))
+        status, said = "cancelled", ""
+        try:
+            request = self.request(name)
+            drive(
+                execute(request, state, vault=self.vault, ledger=ledger, executor=executor, clock=SystemClock()), told
+            )
+            status = "failed" if state.failures else "done"
+        except NodeFailed as failure:
+            status, said, failure.run = "failed", str(failure), run
+            raise
+        finally:
+            run.status, run.seconds = status, time.perf_counter() - clock
+            if ledger is not None:
+                ledger.add_run(_finished(row, status, said, state))
+            _tell(told, RunFinished(name, status, run.seconds))
+        return run
+
+    def _row(self, name: str, began: float) -> RunRow:
+        params = tuple((address, _text(value)) for address, value in self.params.items())
+        process = (platform.node(), os.getpid(), began)
+        return RunRow(
+            name, self.graph.name, began, 0.0, "running", self.options["seed"], self.targets, params, (), process
+        )
+
+    def _executor(self) -> Executor:
+        wanted, workers = self.options["executor"], self.options["workers"]
+        sized = {} if workers is None else {"workers": workers}
+        if not isinstance(wanted, str):
+            if not callable(getattr(wanted, "submit", None)):
+                raise ParameterError(f"executor={wanted!r}: give a name, or a pool that has submit()")
+            borrowed: Executor = plugins.create("executors", "borrowed", pool=wanted, **sized)
+            return borrowed
+        made: Executor = plugins.create("executors", wanted, **sized)
+        self._open.callback(made.shutdown, True, cancel_futures=True)
+        return made
+
+
+def opened(store: Any) -> Store | None:
+    """The store that an option names; none, where nothing shall be kept."""
+    if store is None:
+        return None
+    if store is DEFAULT:
+        store = settings.store_path()
+    if isinstance(store, str) and "://" in store:
+        raise ParameterError(f"store={store!r}: remote stores are not in this version of plait; give a folder")
+    if isinstance(store, (str, Path)):
+        local: Store = plugins.create("stores", "local", path=Path(store).absolute())
+        return local
+    if not callable(getattr(store, "ledger", None)):
+        raise ParameterError(f"store={store!r}: give a folder, or None to keep nothing")
+    return store  # type: ignore[no-any-return] # it has a Store's shape
+
+
+def vault_of(store: Store, graph: Graph, *, strict: bool) -> Vault:
+    """The vault of a store, with the environment variables that the graph's steps declare."""
+    declared = {name for node in graph.nodes.values() for name in node.definition.options.env}
+    environment = {name: os.environ[name] for name in sorted(declared) if name in os.environ}
+    return Vault(store.blobs, plugins.codecs(), environment, strict=strict)
+
+
+def earlier_runs(graph: Graph, store: Any, limit: int) -> list[Run[Any]]:
+    """The runs of a pipeline that a store knows, newest first."""
+    place = opened(store)
+    if place is None:
+        return []
+    ledger = place.ledger()
+    try:
+        vault = vault_of(place, graph, strict=False)
+        return [_past(row, graph, vault, ledger) for row in ledger.runs(graph.name, limit)]
+    finally:
+        ledger.close()
+
+
+def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
+    state = State()
+    records = ledger.find([key for _, key, _, _ in row.nodes if key])  # type: ignore[misc] # keys, as text
+    for node, key, word, seconds in row.nodes:
+        state.states[node] = word
+        state.seconds[node] = seconds
+        if key in records and node in graph.nodes:
+            state.artifacts[node] = records[key].artifact  # type: ignore[index] # likewise
+    run: Run[Any] = Run(row.id, graph, state, vault, dict(row.params), row.targets)
+    run.status, run.seconds = row.status, max(row.finished - row.started, 0.0)
+    return run
+
+
+def _finished(row: RunRow, status: str, said: str, state: State) -> RunRow:
+    nodes = tuple(
+        (node, str(state.keys.get(node, "")), word, state.seconds.get(node, 0.0)) for node, word in state.states.items()
+    )
+    return row._replace(finished=time.time(), status=status, nodes=nodes, error=said)
+
+
+def _temporary() -> Store:
+    store: Store = plugins.create("stores", "temporary", make=lambda path: plugins.create("stores", "local", path=path))
+    return store
+
+
+def _nodes(graph: Graph, targets: Sequence[Any]) -> Iterator[str]:
+    """The nodes that targets name; a part stands for its node, a namespace for its result."""
+    for target in targets:
+        if isinstance(target, Step):
+            yield node_of(graph, target)
+        elif isinstance(target, str):
+            yield from (output.node for output in outputs(graph.source(target)))
+        elif isinstance(getattr(target, "name", None), str):
+            yield from (output.node for output in outputs(graph.source(target.name)))
+        else:
+            raise GraphError(f"{target!r} is no target: give names of nodes, or steps; parameters go by name: x=...")
+
+
+def _given(graph: Graph, given: Mapping[Any, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in given.items():
+        name = node_of(graph, key) if isinstance(key, Step) else key
+        if name not in graph.nodes:
+            hint = near(str(name), list(graph.nodes))
+            more = f"; it is a parameter: pass {name}=..." if name in graph.short_names() else hint
+            raise GraphError(f"given: {graph.name} has no node {name!r}{more}")
+        found[name] = value
+    return found
+
+
+def _warn_of_stale_steps(graph: Graph) -> None:
+    for definition in {node.definition for node in graph.nodes.values()}:
+        newer = _newer(definition)
+        if newer is not None:
+            warnings.warn(
+                f"{definition.name} was defined again after {graph.name!r} was built; build {graph.name!r} again",
+                StaleStepWarning,
+                stacklevel=5,
+            )
+
+
+def _newer(definition: Definition) -> Step[..., Any] | None:
+    """The step that stands now where a definition was made, if it is another one."""
+    module, _, name = definition.home.partition(":")
+    found = vars(sys.modules[module]).get(name) if module in sys.modules else None
+    if not isinstance(found, Step) or found.definition is definition or found.definition.home != definition.home:
+        return None
+    return found
+
+
+def _text(value: Any) -> str:
+    """A parameter's value for people, short."""
+    text = repr(value) if not isinstance(value, os.PathLike) else os.fspath(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _listening(listeners: Sequence[Listener] | None) -> Sequence[Listener]:
+    if listeners is not None:
+        return listeners
+    from plait.show.progress import progress
+
+    return progress()
+
+
+def _tell(listeners: Sequence[Listener], event: RunEvent) -> None:
+    for listener in listeners:
+        listener(event)
