@@ -1,0 +1,73 @@
+"""The `.npy` format, read so that the file is mapped, and never as a pickle."""
+
+import io
+import math
+import mmap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
+
+from plait.codecs.numpy.memory import locked, own
+from plait.ports import UnwritableError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
+MAPPED: Final = 1 << 17  # shorter files are read whole: the number of mappings of a process is bounded
+_CHUNK: Final = 1 << 26  # some systems write no more than 2 GiB at once
+_HEAD: Final = 1 << 17
+
+
+def check_writable(dtype: "np.dtype[Any]") -> None:
+    """`UnwritableError` where an array of this dtype would come back as another."""
+    import numpy as np
+
+    if dtype.hasobject or dtype.kind == "T":
+        raise UnwritableError(f"arrays of {dtype} are not bytes in a row")
+    try:
+        back = dtype if dtype.metadata else np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(dtype))
+    except ValueError as error:
+        raise UnwritableError(f"the format has no word for {dtype!r}") from error
+    if dtype.metadata or back != dtype or back.isalignedstruct != dtype.isalignedstruct or back.type is not dtype.type:
+        raise UnwritableError(f"the format has no word for {dtype!r}")
+
+
+def write(array: "Array", file: BinaryIO) -> None:
+    """Writes an array that lies in C order, without a copy of it."""
+    import numpy as np
+
+    head = io.BytesIO()
+    try:
+        np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
+    except ValueError as error:
+        raise UnwritableError("the names of its fields do not fit into the header") from error
+    file.write(head.getvalue())
+    if array.nbytes:
+        flat = array.reshape(-1).view(np.uint8).data
+        for start in range(0, len(flat), _CHUNK):
+            file.write(flat[start : start + _CHUNK])
+
+
+def bytes_of(path: Path) -> "bytes | mmap.mmap":
+    """The bytes of a file, mapped where they are many."""
+    with path.open("rb") as file:
+        if path.stat().st_size < MAPPED:
+            return file.read()
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def read(data: "bytes | mmap.mmap", start: int) -> tuple["Array", int]:
+    """The array that begins somewhere in some bytes, and where it ends."""
+    import numpy as np
+
+    head = io.BytesIO(data[start : start + _HEAD])
+    if np.lib.format.read_magic(head) != (1, 0):
+        raise ValueError("the file is not an array that plait wrote")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(head, max_header_size=_HEAD)
+    begin = start + head.tell()
+    end = begin + math.prod(shape) * dtype.itemsize
+    if fortran or dtype.hasobject or end > len(data):  # before any memory is taken
+        raise ValueError("the file is cut short, or is not an array that plait wrote")
+    array: Array = np.ndarray(shape, dtype, data, begin)
+    return locked(own(array) if isinstance(data, bytes) else array), end
