@@ -1,0 +1,95 @@
+"""Building and running graphs of steps that do nothing: what the graph itself costs, a node."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from benchmarks.measuring import Figure, median
+from plait import Pipeline, step
+
+
+@step
+def same(x: int) -> int:
+    return x
+
+
+@step
+def either(x: int, y: int) -> int:
+    return x
+
+
+def chain(n: int) -> Pipeline[..., Any]:
+    """n nodes, one after the other."""
+    first = same.named("n0").bind(x="start")
+    return Pipeline("chain", [first, *(same.named(f"n{i}").bind(x=f"n{i - 1}") for i in range(1, n))])
+
+
+def layers(depth: int, width: int) -> Pipeline[..., Any]:
+    """Layers of nodes that each read two nodes of the layer above."""
+    steps = [same.named(f"n0_{j}").bind(x="start") for j in range(width)]
+    for i in range(1, depth):
+        above = [f"n{i - 1}_{j}" for j in range(width)]
+        steps += [either.named(f"n{i}_{j}").bind(x=above[j], y=above[(j + 1) % width]) for j in range(width)]
+    return Pipeline("layers", steps)
+
+
+def plain(n: int) -> Callable[[], int]:
+    """The same work without a graph."""
+    function = same.fn
+
+    def run() -> int:
+        x = 1
+        for _ in range(n):
+            x = function(x)
+        return x
+
+    return run
+
+
+def figures() -> list[Figure]:
+    """What building and running costs, in microseconds a node."""
+    found = []
+    built, wide = chain(1000), layers(50, 100)
+    in_python = median(plain(1000)) * 1e3
+    for name, pipeline, n, aim, last, make in (
+        ("chain of 1,000", built, 1000, 8, "n999", lambda: chain(1000)),
+        ("50 layers of 100", wide, 5000, 12, None, lambda: layers(50, 100)),
+    ):
+        targets = (last,) if last else ()
+        per = 1e6 / n
+
+        def run(pipeline: Any = pipeline, targets: Any = targets, **options: Any) -> Any:
+            return pipeline.run(*targets, start=1, listeners=[], **options)
+
+        found.append(Figure(f"{name}: build", median(make) * per, "us", 10))
+        found.append(
+            Figure(f"{name}: run in memory", median(lambda: run(store=None)) * per, "us", aim, in_python, "plain")
+        )  # noqa: B023 - called at once
+        with tempfile.TemporaryDirectory() as store:
+            seeds = count()
+            cold = median(lambda: pipeline.run(*targets, start=next(seeds), listeners=[], store=store), 5)  # noqa: B023
+            run(store=store)
+            warm = median(lambda: run(store=store), 5)  # noqa: B023
+        found.append(Figure(f"{name}: a store, cold", cold * per, "us"))
+        found.append(Figure(f"{name}: a store, warm", warm * per, "us"))
+    return found
+
+
+def hamilton_chain(n: int) -> tuple[float, float] | None:
+    """The same chain in the quickest peer, if it is installed: microseconds a node to build and to run."""
+    try:
+        from hamilton import ad_hoc_utils, driver
+    except ImportError:
+        return None
+    source = ["def n0(start: int) -> int: return start"]
+    source += [f"def n{i}(n{i - 1}: int) -> int: return n{i - 1}" for i in range(1, n)]
+    space: dict[str, Any] = {}
+    exec("\n".join(source), space)
+    module = ad_hoc_utils.create_temporary_module(*(space[f"n{i}"] for i in range(n)), module_name="peer_chain")
+    begun = time.perf_counter()
+    peer = driver.Builder().with_modules(module).build()
+    build = time.perf_counter() - begun
+    run = median(lambda: peer.execute([f"n{n - 1}"], inputs={"start": 1}), 5)
+    return build / n * 1e6, run / n * 1e6

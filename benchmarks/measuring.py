@@ -1,0 +1,38 @@
+"""Medians over repeats, and one table for all figures."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """One measured figure, beside what it is measured against."""
+
+    what: str
+    measured: float
+    unit: str
+    aim: float | None = None  # at most
+    beside: float | None = None  # the same by plain Python, or by a peer, in this run
+    whose: str = ""
+
+
+def median(work: Callable[[], object], repeats: int = 15) -> float:
+    """The median time of some work, in seconds."""
+    times = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
+def table(figures: list[Figure]) -> str:
+    """The figures, one a line."""
+    lines = [f"{'':<52} {'measured':>12} {'aim':>9}  {'beside':<32}"]
+    for f in figures:
+        aim = "" if f.aim is None else f"{f.aim:g}"
+        mark = "" if f.aim is None or f.measured <= f.aim else "  above the aim"
+        beside = "" if f.beside is None else f"{f.beside:.3g} {f.unit} {f.whose} ({f.measured / f.beside:.2f}x)"
+        lines.append(f"{f.what:<52} {f.measured:>8.3g} {f.unit:<3} {aim:>9}  {beside:<32}{mark}".rstrip())
+    return "\n".join(lines)
