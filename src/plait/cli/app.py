@@ -1,0 +1,155 @@
+"""What the command line takes: options, arguments and their help. What is done with them is in `commands.py`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from plait.cli import commands, history
+from plait.cli.commands import Selection
+from plait.cli.telling import Exit, out, told
+
+app = typer.Typer(
+    name="plait",
+    help="Typed functions become a graph; the graph runs anywhere, and does no work twice.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Where = Annotated[
+    str, typer.Argument(metavar="MODULE:PIPELINE", help="A module or .py file; and which pipeline, if it has several.")
+]
+Targets = Annotated[list[str] | None, typer.Option("--target", "-t", metavar="NODE", help="Only what this node needs.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PARAMETER=VALUE", help="The value of a parameter.")
+]
+Configs = Annotated[list[str] | None, typer.Option("--config", metavar="FILE", help="YAML: params: and run:.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="From it the seeds of nodes are derived.")]
+Store = Annotated[str | None, typer.Option(metavar="FOLDER", help="Where results are kept; $PLAIT_STORE or .plait.")]
+NoStore = Annotated[bool, typer.Option("--no-store", help="Keep nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def _plait(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        out(commands.version())
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    pipeline: Where,
+    target: Targets = None,
+    set_: Settings = None,
+    config: Configs = None,
+    seed: Seed = None,
+    store: Store = None,
+    no_store: NoStore = False,
+    executor: Annotated[str | None, typer.Option(help="sequential, threads or processes.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="How many nodes at once.")] = None,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Run whatever can be run, after a failure.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no report: results only.")] = False,
+    json: Json = False,
+) -> None:
+    """Make what is not known yet."""
+    selection = _selection(pipeline, target, set_, config, seed, store, no_store)
+    how = {"executor": executor, "workers": workers, "fail": "keep-going" if keep_going else None}
+    with told():
+        commands.run(selection.with_options(how), quiet=quiet, as_json=json)
+
+
+@app.command()
+def plan(
+    pipeline: Where,
+    target: Targets = None,
+    set_: Settings = None,
+    config: Configs = None,
+    seed: Seed = None,
+    store: Store = None,
+    no_store: NoStore = False,
+    json: Json = False,
+) -> None:
+    """Say what a run would do, and why; run nothing."""
+    selection = _selection(pipeline, target, set_, config, seed, store, no_store)
+    with told():
+        commands.plan(selection, as_json=json)
+
+
+@app.command()
+def explain(
+    pipeline: Where,
+    node: Annotated[str, typer.Argument(metavar="NODE")],
+    set_: Settings = None,
+    config: Configs = None,
+    seed: Seed = None,
+    store: Store = None,
+) -> None:
+    """Say why a node would run, down to the changed lines of the code that it reaches."""
+    selection = _selection(pipeline, None, set_, config, seed, store, no_store=False)
+    with told():
+        commands.explain(selection, node)
+
+
+@app.command()
+def graph(
+    pipeline: Where,
+    format_: Annotated[Literal["text", "mermaid", "html", "svg"], typer.Option("--format", "-f")] = "text",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE")] = None,
+) -> None:
+    """Draw a pipeline."""
+    with told():
+        commands.graph(pipeline, format_, output)
+
+
+@app.command()
+def runs(
+    pipeline: Annotated[str | None, typer.Argument(metavar="[MODULE:PIPELINE]", show_default=False)] = None,
+    store: Store = None,
+    limit: Annotated[int, typer.Option(min=1)] = 20,
+    json: Json = False,
+) -> None:
+    """List earlier runs, newest first."""
+    with told():
+        history.runs(pipeline, store, limit, as_json=json)
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(metavar="RUN|MODULE:PIPELINE", help="A run by its id, 'last', or a pipeline.")],
+    node: Annotated[str | None, typer.Argument(metavar="[NODE]", show_default=False)] = None,
+    store: Store = None,
+) -> None:
+    """Show what became of a run, or the value of a node."""
+    with told():
+        history.show(what, node, store)
+
+
+def _selection(
+    pipeline: str,
+    targets: list[str] | None,
+    settings: list[str] | None,
+    configs: list[str] | None,
+    seed: int | None,
+    store: str | None,
+    no_store: bool,
+) -> Selection:
+    if no_store and store is not None:
+        raise typer.BadParameter("give --store or --no-store, not both")
+    for setting in settings or ():
+        if "=" not in setting:
+            raise typer.BadParameter(f"--set {setting}: write PARAMETER=VALUE")
+    made = Selection(pipeline, tuple(targets or ()), tuple(settings or ()), tuple(configs or ()), {})
+    kept = made.with_options({"seed": seed, "store": store})
+    return kept._replace(options={**kept.options, "store": None}) if no_store else kept
+
+
+def main() -> None:
+    """The entry point."""
+    try:
+        app(prog_name="plait")
+    except Exit as end:
+        sys.exit(end.code)

@@ -1,0 +1,189 @@
+"""What each command does, without what parses its arguments. Results go to stdout, all else to stderr."""
+
+import json
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from plait import configuration
+from plait.cli.loading import loaded
+from plait.cli.telling import Exit, failed, out, say
+from plait.core.sources import Output
+from plait.errors import NodeFailed, ParameterError, PlaitError
+from plait.pipeline import Pipeline
+from plait.runtime.listening import Listener
+from plait.runtime.plan import why
+from plait.runtime.run import Run
+from plait.show.progress import progress
+from plait.show.tally import Tally
+from plait.show.values import brief
+
+_SMALL = 256 * 1024  # bytes, up to which a result is read to be printed
+
+
+class Selection(NamedTuple):
+    """A pipeline, and what the command line says of it."""
+
+    where: str
+    targets: tuple[str, ...]
+    settings: tuple[str, ...]
+    configs: tuple[str, ...]
+    options: Mapping[str, Any]
+
+    def with_options(self, options: Mapping[str, Any]) -> "Selection":
+        """The same with more options; `None` is one that was not given."""
+        said = {name: value for name, value in options.items() if value is not None}
+        return self._replace(options={**self.options, **said})
+
+    def pipeline(self) -> Pipeline[..., Any]:
+        """The pipeline, with its parameters set."""
+        found = loaded(self.where).with_config(*self.configs)
+        for setting in self.settings:
+            name, _, text = setting.partition("=")
+            found = _set(found, name.strip(), text)
+        return found
+
+
+def _set(pipeline: Pipeline[..., Any], name: str, text: str) -> Pipeline[..., Any]:
+    """A parameter from text: as YAML reads it; where that does not fit, as it stands (text that looks like a date)."""
+    value = configuration.value(text)
+    try:
+        return pipeline.with_({name: value})
+    except ParameterError:
+        if isinstance(value, str):
+            raise
+        try:
+            return pipeline.with_({name: text})
+        except ParameterError:
+            pass
+        raise
+
+
+def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
+    """Runs; prints the report and the small results."""
+    pipeline, tally = selection.pipeline(), Tally()
+    listeners: list[Listener] = [tally, *([] if quiet else progress(sentence=False))]
+    try:
+        outcome = pipeline.run(*selection.targets, listeners=listeners, **selection.options)
+    except NodeFailed as failure:
+        if not isinstance(failure.run, Run):
+            raise
+        outcome = failure.run
+    except KeyboardInterrupt:
+        tally.look()
+        said = tally.sentence() if tally.pipeline else "plait: stopped"
+        say(f"\n{said}" if sys.stderr.isatty() else said)  # below the ^C that the terminal has put there
+        raise Exit(130) from None
+    tally.look()
+    for one in _failures(outcome):
+        say(f"{failed(one)}\n")
+    results = _results(pipeline, outcome, selection.targets)
+    if as_json:
+        out(json.dumps(_as_json(outcome, tally, results), indent=2, default=brief))
+    else:
+        if not quiet:
+            (out if outcome.ok else say)(tally.sentence())
+        for name, text in _aligned({name: brief(value) for name, value in results.items()}):
+            out(f"{name}{text}")
+    if not outcome.ok:
+        raise Exit(1)
+
+
+def _failures(outcome: Run[Any]) -> list[NodeFailed]:
+    found = []
+    for node, _, error in outcome.failures:
+        failure = NodeFailed(f"{node}: {type(error).__name__}: {error}", node=node)
+        failure.__cause__ = error
+        found.append(failure)
+    return found
+
+
+def _results(pipeline: Pipeline[..., Any], outcome: Run[Any], targets: tuple[str, ...]) -> dict[str, Any]:
+    """The values that were asked for, or that nobody reads, as far as they are small."""
+    found = {}
+    for name in targets or pipeline.graph.sinks():
+        try:
+            if _size(outcome, name) <= _SMALL:
+                found[name] = outcome[name]
+        except PlaitError as error:  # it failed, or was not run, which was said
+            if outcome.ok:
+                say(f"plait: {error}")
+    return found
+
+
+def _size(outcome: Run[Any], name: str) -> int:
+    """How many bytes a result is kept in; none, if it is only in memory."""
+    source = outcome._source(name)
+    if not isinstance(source, Output):
+        return 0
+    artifact = outcome._artifact(source)
+    return artifact.size + sum(part.size for _, part in artifact.parts)
+
+
+def _aligned(results: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Names and values; what has several lines stands below its name."""
+    width = max((len(name) for name, text in results.items() if "\n" not in text), default=0)
+    return [
+        (f"{name}:\n", "\n".join(f"  {line}" for line in text.splitlines()))
+        if "\n" in text
+        else (f"{name:<{width}}  ", text)
+        for name, text in results.items()
+    ]
+
+
+def _as_json(outcome: Run[Any], tally: Tally, results: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "run": outcome.id,
+        "pipeline": tally.pipeline,
+        "status": outcome.status,
+        "seconds": round(outcome.seconds, 6),
+        "nodes": outcome.states,
+        "failures": {node: f"{type(error).__name__}: {error}" for node, _, error in outcome.failures},
+        "results": {name: value if _is_plain(value) else brief(value) for name, value in results.items()},
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(type(key) is str and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, str) or (type(value) is float and value - value == 0)
+
+
+def plan(selection: Selection, *, as_json: bool) -> None:
+    """Prints what a run would do."""
+    planned = selection.pipeline().plan(*selection.targets, **selection.options)
+    if not as_json:
+        out(planned)
+        return
+    nodes = [{"node": one.node, "state": one.state, "why": why(one)} for one in planned]
+    out(json.dumps({"pipeline": planned.pipeline, "nodes": nodes}, indent=2))
+
+
+def explain(selection: Selection, node: str) -> None:
+    """Prints why a node would run, or not."""
+    out(selection.pipeline().explain(node, **selection.options))
+
+
+def graph(where: str, kind: str, output: Path | None) -> None:
+    """Prints a drawing, or writes it to a file."""
+    from plait.show import drawing
+
+    draw = {"text": drawing.text, "mermaid": drawing.mermaid, "html": drawing.page, "svg": drawing.svg}[kind]
+    drawn = draw(loaded(where).graph)
+    if output is None:
+        out(drawn)
+    else:
+        output.write_text(f"{drawn}\n", "utf-8")
+
+
+def version() -> str:
+    """The version that is installed."""
+    try:
+        return f"plait {version_of('plait')}"
+    except PackageNotFoundError:
+        return "plait, not installed: it runs from its sources"

@@ -1,0 +1,79 @@
+"""Progress in a notebook: a piece of HTML under the cell, replaced as the run goes on. No scripts, no widgets."""
+
+import sys
+from html import escape
+from typing import Any
+
+from plait.core.durations import readable
+from plait.show.report import counted
+from plait.show.tally import Notable, Tally
+
+_SHOWN = 12  # nodes with a line of their own
+
+
+def kernel() -> Any:
+    """The IPython kernel that this process is, if it is one; nothing is imported to find out."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None)
+
+
+class Cell:
+    """The piece of HTML. It follows the colours of the page, light or dark."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def update(self, tally: Tally, _: list[Notable]) -> None:
+        """Draws it anew."""
+        self._display(drawn(tally))
+
+    def close(self, _: list[Notable]) -> None:
+        """Nothing is to be undone."""
+
+    def sentence(self, tally: Tally) -> None:
+        """The last state, which stays."""
+        self._display(drawn(tally))
+
+    def _display(self, content: str) -> None:
+        import IPython.display
+
+        ipython: Any = IPython.display  # its functions have no types
+        if self._handle is None:
+            self._handle = ipython.display(ipython.HTML(content), display_id=True)
+        else:
+            self._handle.update(ipython.HTML(content))
+
+
+def drawn(tally: Tally) -> str:
+    """A tally as HTML, with all that users named escaped."""
+    if tally.status == "running":
+        total = len(tally.needed) or 1
+        head = (
+            f"<b>{escape(tally.pipeline)}</b> "
+            f'<progress value="{tally.done}" max="{total}" style="vertical-align:middle"></progress> '
+            f"{tally.done} of {len(tally.needed)}{_dim(' · ' + counted(tally.counts)) if tally.counts else ''}"
+        )
+    else:
+        head = escape(tally.sentence())
+    lines = [_notable(notable) for notable in _worth(tally.notable)]
+    lines += [f"▸ {escape(node)} {_dim(readable(tally.elapsed(node)))}" for node in list(tally.running)[:_SHOWN]]
+    inner = "".join(f'<div style="margin-left:1em">{line}</div>' for line in lines)
+    return f'<div style="font-size:90%;line-height:1.5">{head}{inner}</div>'
+
+
+def _worth(notable: list[Notable]) -> list[Notable]:
+    """What failed, and what took longest, in the order in which it ended."""
+    worth = sorted(notable, key=lambda n: (not n.error, -n.seconds))[:_SHOWN]
+    return [one for one in notable if one in worth]
+
+
+def _notable(notable: Notable) -> str:
+    if not notable.error:
+        return f'<span style="color:#2e9e5b">✓</span> {escape(notable.node)} {_dim(readable(notable.seconds))}'
+    first = escape(notable.error.partition("\n")[0])
+    return f'<span style="color:#d64545">✗ {escape(notable.node)}</span> {first}'
+
+
+def _dim(text: str) -> str:
+    return f'<span style="opacity:.6">{escape(text)}</span>'
