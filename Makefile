@@ -9,7 +9,7 @@ help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo/.made  ## the main example on real data; a second time re-runs nothing
-	@$(VENV)/demo/bin/python -m examples.flights
+	@$(VENV)/demo/bin/python examples/flights
 
 test: $(VENV)/test/.made  ## all tests
 	@$(VENV)/test/bin/python -m pytest -q -n 2 -m "not long"

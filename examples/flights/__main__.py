@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from pathlib import Path
-from time import perf_counter
 
 from pipeline import flights
 
@@ -15,9 +14,7 @@ def main() -> None:
     parser.add_argument("--executor", default="sequential", help="sequential, threads or processes")
     options = parser.parse_args()
 
-    start = perf_counter()
     run = flights.run(executor=options.executor, max_depth=options.max_depth)
-    seconds = perf_counter() - start
 
     print("The data, and their traps:")
     for what, count in run["traps"].items():
@@ -29,8 +26,7 @@ def main() -> None:
     print(f"\nThe least log loss on the validation months: {run['chosen']}. It, month by month:\n")
     print(best.drop(columns="model").round(4).to_string(index=False))
     print(f"\nPlot: {run['figure'].copy_to(OUT)}")
-    states = run.to_frame()["state"].value_counts()
-    print(f"{seconds:.1f} s, {states.sum()} steps: " + ", ".join(f"{count} {state}" for state, count in states.items()))
+    print(run.report())
 
 
 if __name__ == "__main__":

@@ -44,6 +44,13 @@ class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "E
         self.item = item
         self.run = run
 
+    @classmethod
+    def of(cls, node: str, error: BaseException) -> "NodeFailed":
+        """The failure of a node, with the user's own error as its cause."""
+        failure = cls(f"{node}: {type(error).__name__}: {error}", node=node)
+        failure.__cause__ = error
+        return failure
+
     def __reduce__(self) -> Any:
         return _node_failed, (str(self), self.node, self.item)
 

@@ -97,7 +97,8 @@ def _missing(graph: Graph, missing: list[Parameter]) -> str:
     said = []
     for parameter in missing:
         wanted = f": {type_name(parameter.hints[0])}" if parameter.hints else ""
-        hint = near(parameter.address, list(graph.addresses()))
+        readers = {user.partition("(")[0] for user in parameter.users}
+        hint = near(parameter.address, [address for address in graph.addresses() if address not in readers])
         said.append(
             f"nothing makes {parameter.address!r}{wanted} for {parameter.users[0]}, and no value is given{hint}"
         )

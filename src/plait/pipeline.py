@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from plait import configuration, parameters
 from plait.core.builder import Graft, build
@@ -15,11 +15,13 @@ from plait.core.selecting import selected
 from plait.core.step import TRACER, Step, check_name
 from plait.core.tracing import Tracing, trace
 from plait.errors import GraphError, ParameterError
-from plait.ports import Store
-from plait.runtime.listening import Listener
 from plait.runtime.plan import Plan
 from plait.runtime.run import Run
-from plait.session import DEFAULT, OPTIONS, Session, earlier_runs
+from plait.settings import DEFAULT, OPTIONS
+
+if TYPE_CHECKING:
+    from plait.ports import Store
+    from plait.runtime.listening import Listener
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -161,12 +163,12 @@ class Pipeline(Generic[P, R_co]):
         seed: int = DEFAULT,
         now: datetime | None = None,
         given: Mapping[str, Any] | None = None,
-        store: str | Path | Store | None = DEFAULT,
+        store: "str | Path | Store | None" = DEFAULT,
         executor: Any = DEFAULT,
         workers: int | None = DEFAULT,
         limits: Mapping[str, int | str] | None = None,
         fail: Literal["fast", "keep-going"] = DEFAULT,
-        listeners: Sequence[Listener] | None = None,
+        listeners: "Sequence[Listener] | None" = None,
         strict: bool = DEFAULT,
         **params: Any,
     ) -> Run[R_co]:
@@ -197,6 +199,8 @@ class Pipeline(Generic[P, R_co]):
             "fail": fail,
             "strict": strict,
         }
+        from plait.session import Session
+
         with Session(self.graph, self._values, self._options, targets, options, params) as session:
             return session.run(listeners)
 
@@ -206,12 +210,14 @@ class Pipeline(Generic[P, R_co]):
         seed: int = DEFAULT,
         now: datetime | None = None,
         given: Mapping[str, Any] | None = None,
-        store: str | Path | Store | None = DEFAULT,
+        store: "str | Path | Store | None" = DEFAULT,
         strict: bool = DEFAULT,
         **params: Any,
     ) -> Plan:
         """What `run` would do with the same arguments, and why, node by node. Runs nothing."""
         options = {"seed": seed, "now": now, "given": given, "store": store, "strict": strict}
+        from plait.session import Session
+
         with Session(self.graph, self._values, self._options, targets, options, params) as session:
             return session.plan()
 
@@ -224,8 +230,10 @@ class Pipeline(Generic[P, R_co]):
 
         return explained(self.plan(target, **arguments), self.graph)
 
-    def runs(self, *, store: str | Path | Store | None = DEFAULT, limit: int = 100) -> list[Run[R_co]]:
+    def runs(self, *, store: "str | Path | Store | None" = DEFAULT, limit: int = 100) -> list[Run[R_co]]:
         """Its earlier runs, newest first; their values can be read while the store has them."""
+        from plait.session import earlier_runs
+
         return earlier_runs(self.graph, store if store is not DEFAULT else self._options.get("store", DEFAULT), limit)
 
     def __repr__(self) -> str:

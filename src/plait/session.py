@@ -20,17 +20,17 @@ from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
 from plait.ports import Executor, Ledger, RunRow, Store
 from plait.runtime.environment import environment
-from plait.runtime.events import RunEvent, RunFinished, RunStarted
+from plait.runtime.events import RunFinished, RunStarted
 from plait.runtime.execute import execute
-from plait.runtime.listening import Listener, drive
-from plait.runtime.plan import Plan, plan
+from plait.runtime.listening import Listener, drive, tell
+from plait.runtime.plan import Plan
+from plait.runtime.planning import plan
 from plait.runtime.request import Request, State
 from plait.runtime.resolve import Surface
 from plait.runtime.run import Run, node_of
 from plait.runtime.vault import Vault
+from plait.settings import DEFAULT
 
-DEFAULT: Any = type("Default", (), {"__repr__": lambda _: "..."})()  # an option that was not given
-OPTIONS = ("seed", "now", "given", "store", "executor", "workers", "limits", "fail", "listeners", "strict")
 _DEFAULTS = {"seed": 0, "store": DEFAULT, "executor": "sequential", "workers": None, "fail": "fast", "strict": False}
 
 
@@ -64,8 +64,9 @@ class Session:
         self.given = _given(graph, self.options.get("given") or {})
         self.targets = named or (*self.given, *graph.needed(graph.sinks(), self.given))
         self.read = frozenset(named or graph.sinks())
+        self.needed = tuple(graph.needed(self.targets, self.given))
         values = {**fixed, **parameters.addressed(graph, params)}
-        self.params = parameters.settled(graph, graph.needed(self.targets, self.given), values)
+        self.params = parameters.settled(graph, self.needed, values)
         _warn_of_stale_steps(graph)
         self._open = ExitStack()
 
@@ -109,8 +110,9 @@ class Session:
             return value  # a live resource; where it is in a key, naming refuses it
 
     def request(self, run: str) -> Request:
+        fail = self.options["fail"]
         return Request(
-            self.graph, self.targets, self.read, self.given, self.surface, run, environment(), self.options["fail"]
+            self.graph, self.targets, self.needed, self.read, self.given, self.surface, run, environment(), fail
         )
 
     def ledger(self, store: Store | None) -> Ledger | None:
@@ -140,9 +142,8 @@ class Session:
         if ledger is not None:
             self.vault.naming.check_params(self.surface.params, self.graph)
             ledger.add_run(row)
-        told = _listening(listeners)
-        nodes = tuple(self.graph.needed(self.targets, self.given))
-        _tell(told, RunStarted(name, self.graph.name, nodes))
+        told = list(_listening(listeners))
+        tell(told, RunStarted(name, self.graph.name, self.needed))
         status, said = "cancelled", ""
         try:
             request = self.request(name)
@@ -157,7 +158,7 @@ class Session:
             run.status, run.seconds = status, time.perf_counter() - clock
             if ledger is not None:
                 ledger.add_run(_finished(row, status, said, state))
-            _tell(told, RunFinished(name, status, run.seconds))
+            tell(told, RunFinished(name, status, run.seconds))
         return run
 
     def _row(self, name: str, began: float) -> RunRow:
@@ -299,8 +300,3 @@ def _listening(listeners: Sequence[Listener] | None) -> Sequence[Listener]:
     from plait.show.progress import progress
 
     return progress()
-
-
-def _tell(listeners: Sequence[Listener], event: RunEvent) -> None:
-    for listener in listeners:
-        listener(event)

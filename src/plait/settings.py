@@ -2,6 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Any
+
+OPTIONS = ("seed", "now", "given", "store", "executor", "workers", "limits", "fail", "listeners", "strict")  # of run
+
+
+class Default:
+    """What stands for an option that was not given."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+DEFAULT: Any = Default()
 
 
 def store_path() -> Path:

@@ -73,7 +73,7 @@ def test_a_second_run_does_nothing(tmp_path):
     assert set(run(store=tmp_path).states.values()) == {"run"}
     again = run(store=tmp_path)
     assert set(again.states.values()) == {"hit"} and again["mean"] == 1.5
-    assert again.report().startswith("pipe: 4 up to date")
+    assert again.report().startswith("pipe: nothing to do, all 4 up to date")
 
 
 def test_a_changed_parameter_runs_only_what_depends_on_it(tmp_path):

@@ -111,7 +111,7 @@ class _Builder:
 
     def _wired(self, step: Step[..., Any]) -> Iterator[tuple[str, Source]]:
         definition, values, sources = step.definition, step.values, step.sources
-        hints, _, _, ambient = definition.resolved
+        hints, ambient = definition.hints, definition.ambient
         for name, default, _ in definition.inputs:
             if name in values:
                 yield name, Const(values[name])
@@ -211,12 +211,13 @@ def made_type(source: Source, definitions: Mapping[str, Any]) -> Any:
             return definitions[node].returns if node in definitions else EMPTY
         case Output(node, part):
             return definitions[node].parts[part] if node in definitions else EMPTY
-        case Collect(kind, items, _):
+        case Collect(kind, items, keys):
             found = [made_type(item, definitions) for item in items]
             if not found or EMPTY in found:
                 return EMPTY
             inner: Any = Union[tuple(found)]  # noqa: UP007 - a union of types that are known only now
-            return dict[Any, inner] if kind is dict else tuple[inner, ...] if kind is tuple else list[inner]
+            named: Any = Union[tuple({type(key) for key in keys})] if keys else Any  # noqa: UP007 - likewise
+            return dict[named, inner] if kind is dict else tuple[inner, ...] if kind is tuple else list[inner]
         case _:
             return EMPTY
 

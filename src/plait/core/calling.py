@@ -3,22 +3,23 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from plait.core.containers import IMMUTABLE
 from plait.core.definition import Definition
 from plait.errors import PlaitError
 
 
 def call(definition: Definition, arguments: Mapping[str, Any]) -> Any:
     """Calls a step's function with its arguments by name."""
-    if any(given.positional for given in definition.inputs):
+    if definition.positional:
         arguments = dict(arguments)
-        ahead = [arguments.pop(given.name) for given in definition.inputs if given.positional]
+        ahead = [arguments.pop(name) for name in definition.positional]
         return definition.fn(*ahead, **arguments)
     return definition.fn(**arguments)
 
 
 def check_result(definition: Definition, value: Any) -> None:
     """Refuses results that could be read only once, or that do not have the parts that were promised."""
-    if isinstance(value, Iterator):
+    if type(value) not in IMMUTABLE and isinstance(value, Iterator):
         raise PlaitError(
             f"{definition.name} returned a {type(value).__name__}, which could be read only once; return a list"
         )

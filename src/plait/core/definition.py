@@ -44,9 +44,32 @@ class Options(NamedTuple):
 
 
 class Definition:
-    """A step's function, with all that plait knows of it."""
+    """A step's function, with all that plait knows of it.
 
-    __slots__ = ("__weakref__", "_names", "_resolved", "inputs", "name", "options", "roles", "shape", "unkeyed")
+    `hints` are the types of its inputs, `returns` that of its result (`EMPTY` if none is given), `parts` those of the
+    parts of its result (for a NamedTuple or a fixed tuple), `ambient` the inputs that the run itself gives. They are
+    read from the annotations when somebody first asks; `GraphError` names an annotation that cannot be evaluated.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_names",
+        "ambient",
+        "hints",
+        "inputs",
+        "name",
+        "options",
+        "parts",
+        "positional",
+        "returns",
+        "roles",
+        "shape",
+        "unkeyed",
+    )
+    hints: Mapping[str, Any]
+    returns: Any
+    parts: Mapping[str, Any]
+    ambient: Mapping[str, Kind]
 
     def __init__(self, fn: Callable[..., Any], name: str, options: Options, names: Mapping[str, Any] | None) -> None:
         self.name = name
@@ -54,11 +77,19 @@ class Definition:
         self.shape = Table()
         self.options = options
         self.inputs = _inputs(fn, name)
+        self.positional = tuple(given.name for given in self.inputs if given.positional)
         self.unkeyed = frozenset(entry for entry in options.ignore if isinstance(entry, str))
         self._names = names  # the local names where the function was made, if its annotations are text
-        self._resolved: _Resolved | None = None
         for entry in sorted(self.unkeyed - {i.name for i in self.inputs}):
             raise GraphError(f"{name}: ignore={entry!r} is not one of its parameters{near(entry, self.input_names)}")
+
+    def __getattr__(self, attribute: str) -> Any:
+        """Reached only for what is not there yet: what the annotations say, read once."""
+        if attribute not in ("hints", "returns", "parts", "ambient"):
+            raise AttributeError(attribute)
+        self.hints, self.returns, self.parts, self.ambient = _read(self)
+        self._names = None
+        return getattr(self, attribute)
 
     @property
     def fn(self) -> Callable[..., Any]:
@@ -69,36 +100,9 @@ class Definition:
         return [given.name for given in self.inputs]
 
     @property
-    def hints(self) -> Mapping[str, Any]:
-        """The types of the inputs that have one; `GraphError` names an annotation that cannot be evaluated."""
-        return self.resolved.hints
-
-    @property
-    def returns(self) -> Any:
-        """The type of the result, `EMPTY` if none is given; for an `async def`, of what is awaited."""
-        return self.resolved.returns
-
-    @property
-    def parts(self) -> Mapping[str, Any]:
-        """The parts of the result and their types, for a NamedTuple or a fixed tuple; else empty."""
-        return self.resolved.parts
-
-    @property
     def result_class(self) -> type:
         """What parts are joined by."""
         return self.returns if isinstance(self.returns, type) else tuple
-
-    @property
-    def ambient(self) -> Mapping[str, Kind]:
-        """The inputs that the run itself gives."""
-        return self.resolved.ambient
-
-    @property
-    def resolved(self) -> "_Resolved":
-        if self._resolved is None:
-            self._resolved = _resolve(self)
-            self._names = None
-        return self._resolved
 
     def evaluate(self) -> Mapping[str, Any]:
         """All annotations as types."""
@@ -130,13 +134,6 @@ class Definition:
         return f"<definition of {self.name}>"
 
 
-class _Resolved(NamedTuple):
-    hints: Mapping[str, Any]
-    returns: Any
-    parts: Mapping[str, Any]
-    ambient: Mapping[str, Kind]
-
-
 def _imported(module: str, name: str) -> Any:
     return getattr(import_module(module), name).definition
 
@@ -145,7 +142,7 @@ def _rebuilt(fn: Callable[..., Any], name: str, options: Options) -> Definition:
     return Definition(fn, name, options, None)
 
 
-def _resolve(definition: Definition) -> _Resolved:
+def _read(definition: Definition) -> tuple[Mapping[str, Any], Any, Mapping[str, Any], Mapping[str, Kind]]:
     hints = dict(definition.evaluate())
     returns = hints.pop("return", EMPTY)
     ambient: dict[str, Kind] = {}
@@ -157,7 +154,7 @@ def _resolve(definition: Definition) -> _Resolved:
                 f"{definition.name}({name} = auto): auto is for Seed, numpy.random.Generator, Scratch and Now; "
                 f"annotate {name} as one of these, or give it a default of its own"
             )
-    return _Resolved(hints, returns, _parts(returns), ambient)
+    return hints, returns, _parts(returns), ambient
 
 
 def _parts(returns: Any) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ def reasons(node: Node, code: Digest, given: Sequence[tuple[str, Digest]], earli
     if not earlier:
         return [Reason("new")]
     now = dict(given)
-    before = max(earlier, key=lambda record: (record.node == node.name, _common(record, code, now), record.made))
+    before = nearest(node, code, now, earlier)
     found = [] if before.code == code else [Reason("code", before=before)]
     was = dict(before.inputs)
     found += [
@@ -34,6 +34,11 @@ def reasons(node: Node, code: Digest, given: Sequence[tuple[str, Digest]], earli
         if now.get(name) != was.get(name)
     ]
     return found or [Reason("environment", before=before)]
+
+
+def nearest(node: Node, code: Digest, now: Mapping[str, Digest], earlier: Sequence[Record]) -> Record:
+    """The earlier record that has most in common with a node as it is now; one of the same name first."""
+    return max(earlier, key=lambda record: (record.node == node.name, _common(record, code, now), record.made))
 
 
 def _common(record: Record, code: Digest, now: Mapping[str, Digest]) -> int:

@@ -46,6 +46,11 @@ class Record(NamedTuple):
     retention: Literal["cache", "durable"] = "cache"
 
 
+def part_of(artifact: Artifact, part: str) -> Artifact:
+    """The artifact of a part."""
+    return next(found for name, found in artifact.parts if name == part)
+
+
 def by_key(digest: str) -> bool:
     """Is a value named by how it was made, for want of content to name?"""
     return digest.startswith(BY_KEY)

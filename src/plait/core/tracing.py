@@ -121,7 +121,7 @@ class Tracing:
         except TypeError as error:
             raise GraphError(f"{describe(step)} is called with other arguments: {error}") from None
         given = {**step.values, **given}
-        hints, returns, parts, ambient = definition.resolved
+        hints, returns, ambient = definition.hints, definition.returns, definition.ambient
         definitions = {name: node.definition for name, node in self.nodes.items()}
         inputs: list[tuple[str, Source]] = []
         for name, default, _ in definition.inputs:
@@ -139,7 +139,7 @@ class Tracing:
                 check_edge(step, name, made_type(source, definitions), hints.get(name, EMPTY), source, definitions)
                 inputs.append((name, source))
         self.nodes[step.name] = Node(step.name, definition, tuple(inputs))
-        return Ref(Output(step.name), returns, step.name, parts)
+        return Ref(Output(step.name), returns, step.name, definition.parts)
 
     def nest(
         self,

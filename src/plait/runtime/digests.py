@@ -5,7 +5,7 @@ from typing import Any
 
 from plait.core.ambient import Kind
 from plait.core.digest import Digest, digest
-from plait.core.records import Artifact
+from plait.core.records import Artifact, part_of
 from plait.core.sources import Output, Param
 from plait.runtime.naming import Naming
 from plait.runtime.resolve import Surface, seed_of
@@ -44,8 +44,3 @@ class InputDigests:
         if kind == "now":
             return digest("now", self._surface.now.isoformat().encode())
         return digest(kind, b"%x" % seed_of(self._surface.seed, node, kind))
-
-
-def part_of(artifact: Artifact, part: str) -> Artifact:
-    """The artifact of a part."""
-    return next(found for name, found in artifact.parts if name == part)

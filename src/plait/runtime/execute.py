@@ -16,11 +16,11 @@ from plait.core.digest import Digest, Key
 from plait.core.graph import Node
 from plait.core.keys import arguments, node_key
 from plait.core.manifest import manifest
-from plait.core.records import Artifact, Record, lasting
+from plait.core.records import Artifact, Record, lasting, part_of
 from plait.core.sources import Output
 from plait.errors import ArtifactLost, NodeFailed, PlaitError, StoreError
 from plait.ports import Clock, Executor, Ledger
-from plait.runtime.digests import InputDigests, part_of
+from plait.runtime.digests import InputDigests
 from plait.runtime.events import Cached, Failed, Finished, Lost, RunEvent, Skipped, Started
 from plait.runtime.frontier import Frontier
 from plait.runtime.request import MEMORY, Request, State
@@ -39,11 +39,7 @@ def execute(
 
     Raises `NodeFailed` for the first failure, unless the request says to keep going.
     """
-    scheduler = _Scheduler(request, state, vault, ledger, executor, clock)
-    try:
-        yield from scheduler.go()
-    finally:
-        scheduler.stop()
+    return _Scheduler(request, state, vault, ledger, executor, clock).go()
 
 
 class _Scheduler:
@@ -53,11 +49,12 @@ class _Scheduler:
         self.request, self.state, self.vault, self.ledger = request, state, vault, ledger
         self.executor, self.clock = executor, clock
         self.nodes = request.graph.nodes
-        self.frontier = Frontier(request.graph, request.targets, request.given, parallel=executor.workers > 1)
+        self.frontier = Frontier(request.graph, request.needed, request.given, parallel=executor.workers > 1)
         self.kept = {*request.targets, *request.given}
         self.digests = InputDigests(vault.naming, request.surface, state.artifacts)
         self.luggage = b"" if executor.in_process else luggage(vault)
         self.running: dict[Future[Any], str] = {}
+        self.began: dict[str, float] = {}
         self.inputs: dict[str, list[tuple[str, Digest]]] = {}
         self.codes: set[Digest] = set()  # whose manifests were kept
         self.twins: dict[Key, list[str]] = {}  # the node that makes what a key names, and those that wait for it
@@ -65,27 +62,45 @@ class _Scheduler:
         self.replaced: set[str] = set()  # nodes whose record points at bytes that are gone
         self.waiters: dict[str, list[str]] = {}  # who waits for a node that is made again
 
-    def go(self) -> Iterator[RunEvent]:
+    def go(self) -> Generator[RunEvent, None, None]:
+        try:
+            for name, value in self.request.given.items():
+                self._give(name, value)
+            yield from self._admit(self.frontier.first())
+            yield from self._one_by_one() if self.executor.inline else self._side_by_side()
+            left = [name for name in self.frontier.needed if name not in self.state.states]
+            if left and not self.state.failures:
+                raise PlaitError(f"plait stopped before {', '.join(left[:5])} could run; this is a defect of plait")
+        finally:
+            for future in self.running:  # nothing is left running
+                if not future.cancel() and self.executor.killable:
+                    self.executor.kill(future)
+
+    def _one_by_one(self) -> Iterator[RunEvent]:
+        frontier, nodes, unkept = self.frontier, self.nodes, self.ledger is None
+        while frontier:
+            name = frontier.pop()
+            yield Started(name)
+            self.began[name] = self.clock.steady()
+            try:
+                done = self._perform(nodes[name])
+            except ArtifactLost as lost:
+                yield from self._again(name, lost)
+            except Exception as error:
+                yield from self._failed(name, error)
+            else:
+                if unkept:
+                    frontier.push(self._settle(name, done.value, MEMORY, done.seconds))
+                    yield Finished(name, MEMORY.digest, done.seconds)
+                else:
+                    yield from self._finished(name, done)
+
+    def _side_by_side(self) -> Iterator[RunEvent]:
         frontier = self.frontier
-        for name, value in self.request.given.items():
-            self._give(name, value)
-        yield from self._admit(frontier.first())
         while frontier or self.running:
-            if self.executor.inline:
-                yield from self._run_here(frontier.pop())
-                continue
             while frontier and len(self.running) < self.executor.workers:
                 yield from self._submit(frontier.pop())
             yield from self._collect()
-        left = [name for name in frontier.needed if name not in self.state.states]
-        if left and not self.state.failures:
-            raise PlaitError(f"plait stopped before {', '.join(left[:5])} could run; this is a defect of plait")
-
-    def stop(self) -> None:
-        """Leaves nothing running."""
-        for future in self.running:
-            if not future.cancel() and self.executor.killable:
-                self.executor.kill(future)
 
     # what becomes known
 
@@ -162,17 +177,6 @@ class _Scheduler:
 
     # work
 
-    def _run_here(self, name: str) -> Iterator[RunEvent]:
-        yield Started(name)
-        try:
-            done = self._perform(self.nodes[name])
-        except ArtifactLost as lost:
-            yield from self._again(name, lost)
-        except Exception as error:
-            yield from self._failed(name, error)
-        else:
-            yield from self._finished(name, done)
-
     def _perform(self, node: Node) -> Done:
         name = node.name
         read = bool(self.frontier.children[name])
@@ -198,6 +202,7 @@ class _Scheduler:
     def _submit(self, name: str) -> Iterator[RunEvent]:
         node = self.nodes[name]
         yield Started(name)
+        self.began[name] = self.clock.steady()
         try:
             if self.executor.in_process:
                 future = self.executor.submit(self._perform, node)
@@ -318,10 +323,10 @@ class _Scheduler:
         state = self.state
         state.states[name] = "failed"
         state.failures[name] = users_own(error)
-        yield Failed(name, f"{type(error).__name__}: {error}", 0.0)
+        yield Failed(name, f"{type(error).__name__}: {error}", self.clock.steady() - self.began[name])
         if self.request.fail == "fast":
             yield from self._finish_running()
-            raise node_failed(name, error)
+            raise NodeFailed.of(name, error)
         for other in self.twins.pop(state.keys.get(name, Key("")), ()):
             if other != name:
                 self.frontier.push([other])
@@ -353,10 +358,3 @@ def is_fresh(node: Node, record: Record, now: float) -> bool:
     """May a record be used, by what its step says of keeping results?"""
     cache = node.definition.options.cache
     return cache is True or (cache is not False and now - record.made <= cache)
-
-
-def node_failed(name: str, error: BaseException) -> NodeFailed:
-    """The failure of a node, with the user's own error as its cause."""
-    failure = NodeFailed(f"{name}: {type(error).__name__}: {error}", node=name)
-    failure.__cause__ = error
-    return failure

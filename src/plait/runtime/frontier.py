@@ -13,9 +13,9 @@ class Frontier:
     that few values are alive.
     """
 
-    def __init__(self, graph: Graph, targets: Iterable[str], given: Iterable[str], *, parallel: bool) -> None:
+    def __init__(self, graph: Graph, needed: Sequence[str], given: Iterable[str], *, parallel: bool) -> None:
         given = list(given)
-        self.needed = graph.needed(targets, given)
+        self.needed = needed
         self.parents: Mapping[str, Sequence[str]] = graph.reads
         self.children: dict[str, list[str]] = {name: [] for name in (*self.needed, *given)}
         self.waiting: dict[str, int] = {}  # for how many nodes each node waits

@@ -1,7 +1,6 @@
 """The one loop that owns a run's events, and hands each to whoever listens."""
 
-import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing
 
 from plait.runtime.events import RunEvent
@@ -9,14 +8,21 @@ from plait.runtime.events import RunEvent
 Listener = Callable[[RunEvent], None]
 
 
-def drive(events: Generator[RunEvent, None, None], listeners: Sequence[Listener]) -> None:
-    """Runs to the end; a listener that raises is logged once and asked no more, and never stops a run."""
-    active = list(listeners)
+def tell(listeners: list[Listener], event: RunEvent) -> None:
+    """Tells each listener; one that raises is logged once and taken off the list."""
+    for listener in list(listeners):
+        try:
+            listener(event)
+        except Exception:
+            import logging
+
+            listeners.remove(listener)
+            logging.getLogger("plait").exception("a listener failed, and is not told any more: %r", listener)
+
+
+def drive(events: Generator[RunEvent, None, None], listeners: list[Listener]) -> None:
+    """Runs to the end, whatever the listeners do."""
     with closing(events):
         for event in events:
-            for listener in list(active):
-                try:
-                    listener(event)
-                except Exception:
-                    active.remove(listener)
-                    logging.getLogger("plait").exception("a listener failed, and is not told any more: %r", listener)
+            if listeners:
+                tell(listeners, event)

@@ -1,17 +1,11 @@
 """What a run would do, and why; nothing is run."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from plait.core.keys import arguments, node_key
-from plait.core.manifest import Change, changes, manifest, parts
-from plait.core.reasons import Reason, reasons
-from plait.core.records import Artifact
-from plait.ports import Clock, Ledger
-from plait.runtime.digests import InputDigests
-from plait.runtime.execute import is_fresh
-from plait.runtime.request import Request
-from plait.runtime.vault import Vault
+if TYPE_CHECKING:
+    from plait.core.manifest import Change
+    from plait.core.reasons import Reason
 
 State = Literal["given", "hit", "run", "wait"]
 
@@ -21,8 +15,8 @@ class Planned(NamedTuple):
 
     node: str
     state: State
-    reasons: tuple[Reason, ...] = ()
-    changed: tuple[Change, ...] = ()  # in its code
+    reasons: "tuple[Reason, ...]" = ()
+    changed: "tuple[Change, ...]" = ()  # in its code
     waits_for: tuple[str, ...] = ()
     seconds: float = 0.0  # that it took when it was made, for a hit
 
@@ -74,7 +68,7 @@ def why(planned: Planned) -> str:
     return "; ".join(said)
 
 
-def code_change(changed: tuple[Change, ...]) -> str:
+def code_change(changed: "tuple[Change, ...]") -> str:
     """A change of code in a few words."""
     if not changed:
         return "its code changed"
@@ -86,46 +80,3 @@ def code_change(changed: tuple[Change, ...]) -> str:
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     how = f"{what} {first.how}" if first.how != "changed" else f"{what} changed"
     return f"{how}{f' ({size} lines)' if size else ''}{more}"
-
-
-def plan(request: Request, *, vault: Vault, ledger: Ledger | None, clock: Clock) -> Plan:
-    """What `execute` would do with a request."""
-    graph, artifacts = request.graph, dict[str, Artifact]()
-    digests = InputDigests(vault.naming, request.surface, artifacts)
-    planned: list[Planned] = []
-    for name, value in request.given.items():
-        if ledger is not None:
-            artifacts[name] = vault.given(graph.nodes[name].definition, value)
-        planned.append(Planned(name, "given"))
-    for name in graph.needed(request.targets, request.given):
-        node = graph.nodes[name]
-        unknown = tuple(p for p in graph.reads[name] if p not in artifacts and p not in request.given)
-        if unknown:
-            planned.append(Planned(name, "wait", waits_for=unknown))
-            continue
-        if ledger is None:
-            planned.append(Planned(name, "run", (Reason("nothing is kept"),)))
-            continue
-        given = arguments(node, digests)
-        key = node_key(vault.naming.prefix(node.definition), given)
-        record = ledger.find([key]).get(key)
-        if record is not None and is_fresh(node, record, clock.now()):
-            if name in request.read and not vault.available(record.artifact):
-                planned.append(Planned(name, "run", (Reason("its bytes are gone"),)))
-                continue
-            artifacts[name] = record.artifact
-            planned.append(Planned(name, "hit", seconds=record.seconds))
-            continue
-        if record is not None:
-            planned.append(
-                Planned(
-                    name, "run", (Reason("runs each time" if node.definition.options.cache is False else "too old"),)
-                )
-            )
-            continue
-        code = vault.naming.code(node.definition)
-        found = reasons(node, code.digest, given, ledger.earlier(node.definition.home))
-        before = next((ledger.code(r.before.code) for r in found if r.word == "code" and r.before), None)
-        changed = () if before is None else tuple(changes(parts(before), parts(manifest(code))))
-        planned.append(Planned(name, "run", tuple(found), changed))
-    return Plan(graph.name, planned)

@@ -1,13 +1,15 @@
 """What is asked of a run, and what it has come to."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from plait.core.digest import Digest, Key
 from plait.core.graph import Graph
 from plait.core.records import Artifact
 from plait.core.sources import Output
-from plait.runtime.resolve import Surface
+
+if TYPE_CHECKING:
+    from plait.runtime.resolve import Surface
 
 MEMORY = Artifact(Digest(""), "memory")  # of a value that is not named, in a run that keeps nothing
 
@@ -17,9 +19,10 @@ class Request(NamedTuple):
 
     graph: Graph
     targets: tuple[str, ...]
+    needed: tuple[str, ...]  # the nodes that must be known for them, each after those it reads
     read: frozenset[str]  # the targets that somebody will read: a record of theirs is no hit if its bytes are gone
     given: Mapping[str, Any]  # canonical values of nodes that are not to be run
-    surface: Surface
+    surface: "Surface"
     run: str
     environment: Digest
     fail: Literal["fast", "keep-going"]

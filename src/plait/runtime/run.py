@@ -7,17 +7,16 @@ from plait.core.definition import near
 from plait.core.digest import Digest
 from plait.core.durations import readable
 from plait.core.graph import Graph
-from plait.core.records import Artifact
+from plait.core.records import Artifact, part_of
 from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
 from plait.core.step import Step
-from plait.errors import ArtifactLost, GraphError, PlaitError
-from plait.runtime.digests import part_of
-from plait.runtime.execute import node_failed
+from plait.errors import ArtifactLost, GraphError, NodeFailed, PlaitError
 from plait.runtime.request import MEMORY, State
-from plait.runtime.vault import Vault
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from plait.runtime.vault import Vault
 
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
@@ -43,7 +42,7 @@ class Run(Generic[R_co]):
         id: str,  # noqa: A002 - the word of the public surface
         graph: Graph,
         state: State,
-        vault: Vault,
+        vault: "Vault",
         params: Mapping[str, Any],
         targets: Sequence[str],
     ) -> None:
@@ -69,7 +68,7 @@ class Run(Generic[R_co]):
     def raise_for_failures(self) -> "Run[R_co]":
         """This run, if nothing failed; else raises `NodeFailed` for the first failure."""
         for node, error in self._state.failures.items():
-            failure = node_failed(node, error)
+            failure = NodeFailed.of(node, error)
             failure.run = self
             raise failure from error
         return self
@@ -127,8 +126,10 @@ class Run(Generic[R_co]):
     def report(self) -> str:
         """The run in a few lines."""
         counted = {word: [n for n, s in self._state.states.items() if s == word] for word in _SAID}
-        said = [f"{len(nodes)} {_SAID[word]}" for word, nodes in counted.items() if nodes]
-        lines = [f"{self._graph.name}: {', '.join(said) or 'nothing to do'}, in {readable(self.seconds)}"]
+        said = ", ".join(f"{len(nodes)} {_SAID[word]}" for word, nodes in counted.items() if nodes)
+        if set(self._state.states.values()) <= {"hit", "given"}:
+            said = f"nothing to do, all {len(counted['hit'])} up to date"
+        lines = [f"{self._graph.name}: {said}, in {readable(self.seconds)}"]
         lines += [f"  failed: {node}: {type(e).__name__}: {e}" for node, e in self._state.failures.items()]
         return "\n".join(lines)
 
@@ -182,7 +183,7 @@ class Run(Generic[R_co]):
         node, part = source
         state = self._state
         if node in state.failures:
-            failure = node_failed(node, state.failures[node])
+            failure = NodeFailed.of(node, state.failures[node])
             failure.run = self
             raise failure
         if node in state.because:

@@ -44,8 +44,7 @@ def perform(
 
     What the step raises goes on as it is, so that its own frames come first.
     """
-    definition = node.definition
-    ambients = Ambients(surface, node.name, vault)
+    definition, ambients = node.definition, Ambients(surface, node.name, vault)
     try:
         arguments: dict[str, Any] = {}
         for name, source in node.inputs:

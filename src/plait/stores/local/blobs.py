@@ -1,0 +1,236 @@
+"""Bytes under the hash of their content, in files. Workers write here too, so it is small and can be pickled."""
+
+import atexit
+import errno
+import io
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from plait.errors import ArtifactLost, StoreError
+from plait.stores.local.hashing import HashingFile, hash_of
+from plait.stores.local.layout import Layout, create_file, refused, remove
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12}){1,2}")
+_BUFFER = 1 << 17
+_OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+# What was verified by this process, and how the file looked then: (inode, size, modified).
+_verified: dict[str, tuple[int, int, int]] = {}
+
+
+class _Private:
+    """Can nobody but this user write to a store? Asked anew each time; one that is not there yet will be made so."""
+
+    def __get__(self, blobs: "LocalBlobs", _kind: object) -> bool:
+        if not hasattr(os, "geteuid"):
+            return True
+        ours = (blobs._layout.root, blobs._layout.blobs, blobs._layout.segments)
+        above = map(str, Path(blobs._layout.root).parents)
+        return all(_closed(folder) for folder in ours) and all(_holds(folder) for folder in above)
+
+
+class LocalBlobs:
+    """The blobs of a store in a folder."""
+
+    private = _Private()
+
+    def __init__(self, root: str) -> None:
+        self._layout = Layout(root)
+
+    def __reduce__(self) -> Any:
+        return LocalBlobs, (self._layout.root,)
+
+    def put(self, write: Callable[[BinaryIO], None]) -> tuple[str, int]:
+        """Keeps what `write` writes, whole or not at all: the name of the blob, and its size in bytes."""
+        part = self._layout.temporary()
+        fd = self._create(part)
+        try:
+            try:
+                blob = _filled(fd, part, write)
+                size = os.fstat(fd).st_size
+            finally:
+                os.close(fd)
+            self._publish(part, self._place(blob), size)
+        except BaseException:
+            remove(part)
+            raise
+        return blob, size
+
+    def path(self, blob: str, suffix: str = "") -> Path:
+        """A readable file with the blob's bytes, verified; `ArtifactLost` if it is gone or damaged."""
+        if not _NAME.fullmatch(blob):
+            raise ArtifactLost(f"{blob[:80]!r} is not the name of a blob", digest=blob)
+        place = self._place(blob)
+        seen = self._verify(blob, place)
+        return Path(self._link(blob, place, suffix, seen)) if suffix else Path(place)
+
+    def has(self, blob: str) -> bool:
+        """Is there a file of this name? Its bytes are not looked at."""
+        return _NAME.fullmatch(blob) is not None and os.path.exists(self._place(blob))
+
+    def scratch(self) -> Path:
+        """A new empty folder, on the file system of the blobs; who asks for it removes it."""
+        folder = self._layout.temporary()
+        try:
+            self._layout.make(folder)
+        except OSError as error:
+            raise refused(folder, "make", error) from error
+        return Path(folder)
+
+    def _place(self, blob: str) -> str:
+        return os.path.join(self._layout.blobs, blob[:2], blob[2:])
+
+    def _create(self, part: str) -> int:
+        try:
+            try:
+                return create_file(part, os.O_RDWR)
+            except FileNotFoundError:  # the first write, or somebody removed the store under us
+                self._layout.make(self._layout.tmp)
+                return create_file(part, os.O_RDWR)
+        except OSError as error:
+            raise refused(part, "write", error) from error
+
+    def _publish(self, part: str, place: str, size: int) -> None:
+        try:
+            if _size(place) == size:  # the same bytes, unless they were damaged: who reads them will see that
+                return os.remove(part)
+            try:
+                os.replace(part, place)
+            except FileNotFoundError:
+                self._layout.make(str(Path(place).parent))
+                os.replace(part, place)
+        except OSError as error:
+            raise refused(place, "write", error) from error
+
+    def _verify(self, blob: str, place: str) -> tuple[int, int, int]:
+        try:
+            seen = _looks(os.lstat(place))
+            if _verified.get(place) == seen:
+                return seen
+            fd = os.open(place, _OPEN)
+            try:
+                looks = os.fstat(fd)
+                sound = stat.S_ISREG(looks.st_mode) and hash_of(fd) == blob
+            finally:
+                os.close(fd)
+        except FileNotFoundError:
+            raise ArtifactLost(f"the blob {place} is gone", digest=blob) from None
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EIO, errno.ENXIO):
+                raise refused(place, "read", error) from error
+            sound = False
+        if sound:
+            _verified[place] = seen = _looks(looks)
+            return seen
+        self._set_aside(blob, place, seen)
+        raise ArtifactLost(f"the blob {place} was damaged; it is in {self._layout.quarantine} now", digest=blob)
+
+    def _set_aside(self, blob: str, place: str, seen: tuple[int, int, int]) -> None:
+        """Keeps a damaged file for people to look at, away from where the whole one will be put."""
+        with suppress(OSError, StoreError):
+            if os.lstat(place).st_ino != seen[0]:  # somebody has mended it since
+                return
+            self._layout.make(self._layout.quarantine)
+            os.replace(place, os.path.join(self._layout.quarantine, f"{blob}-{os.urandom(4).hex()}"))
+
+    def _link(self, blob: str, place: str, suffix: str, seen: tuple[int, int, int]) -> str:
+        if not _SUFFIX.fullmatch(suffix):
+            raise ValueError(f"suffix={suffix[:40]!r}: need one or two like '.csv.gz', of letters and digits")
+        link = os.path.join(self._layout.links, blob[:2], blob + suffix)
+        with suppress(OSError):
+            looks = _looks(os.lstat(link))
+            if looks[0] == seen[0] or _verified.get(link) == looks:
+                return link
+        try:
+            self._layout.make(str(Path(link).parent))
+            return self._made_link(place, link)
+        except (OSError, StoreError):  # a store that we can only read
+            return _link_elsewhere(place, blob + suffix)
+
+    def _made_link(self, place: str, link: str) -> str:
+        part = self._layout.temporary()
+        self._layout.make(self._layout.tmp)
+        try:
+            try:
+                os.link(place, part)
+            except OSError:
+                with open(place, "rb") as source, open(create_file(part), "wb") as copy:
+                    for chunk in iter(lambda: source.read(1 << 20), b""):
+                        copy.write(chunk)
+            Path(part).chmod(0o400)  # the same file as the blob: nobody shall write through this name
+            os.replace(part, link)
+        finally:
+            remove(part)  # two names of one file: replace leaves both
+        _verified[link] = _looks(os.lstat(link))
+        return link
+
+
+def _filled(fd: int, part: str, write: Callable[[BinaryIO], None]) -> str:
+    raw = HashingFile(fd, part)
+    file = io.BufferedRandom(raw, _BUFFER)
+    try:
+        write(cast(BinaryIO, file))
+        if not file.closed:
+            file.flush()
+    except BaseException:
+        raw.failed = True
+        raise
+    return raw.digest()
+
+
+def _looks(looks: os.stat_result) -> tuple[int, int, int]:
+    return looks.st_ino, looks.st_size, looks.st_mtime_ns
+
+
+def _size(place: str) -> int:
+    try:
+        looks = os.lstat(place)
+    except FileNotFoundError:
+        return -1
+    return looks.st_size if stat.S_ISREG(looks.st_mode) else -1
+
+
+def _closed(folder: str) -> bool:
+    try:
+        looks = os.stat(folder)
+    except FileNotFoundError:
+        return True
+    return looks.st_uid == os.geteuid() and not looks.st_mode & 0o022
+
+
+def _holds(folder: str) -> bool:
+    """Can strangers not put another folder in the place of the one in it?"""
+    try:
+        mode = os.stat(folder).st_mode
+    except FileNotFoundError:
+        return True
+    return not mode & 0o002 or bool(mode & stat.S_ISVTX)
+
+
+def _link_elsewhere(place: str, name: str) -> str:
+    link = os.path.join(_elsewhere(os.getpid()), name)
+    with suppress(FileExistsError):
+        os.symlink(place, link)
+    return link
+
+
+@lru_cache(maxsize=1)
+def _elsewhere(pid: int) -> str:
+    import tempfile  # hardly ever needed
+
+    folder = tempfile.mkdtemp(prefix="plait-")
+    atexit.register(_clear, folder, pid)
+    return folder
+
+
+def _clear(folder: str, pid: int) -> None:
+    if os.getpid() == pid:  # a forked child ends before we do
+        shutil.rmtree(folder, ignore_errors=True)

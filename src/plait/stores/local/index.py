@@ -1,0 +1,214 @@
+"""SQLite as an index over the segments. It holds nothing that the segments do not, and may vanish at any time.
+
+Each row has the whole entry of its segment, with the checksum: a lookup reads one file, and a damaged row is seen.
+Which of two entries of a key wins is settled by `rank` and then by `writer`, the larger first. The rank of a record is
+its stamp with a minus, so that the earliest wins; of one that shall win as the newest it is the stamp itself. No order
+of filling the index can give another winner.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from plait.stores.local import sqlite
+from plait.stores.local.segments import Entry
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+VERSION = 1
+_ATTEMPTS = 3
+_AT_ONCE = 500  # keys in one query
+_NEVER = 1 << 62  # in nanoseconds, the year 2116
+
+_SCHEMA = """
+CREATE TABLE segments (name TEXT PRIMARY KEY, end INTEGER NOT NULL, stamp INTEGER NOT NULL, final INTEGER NOT NULL);
+CREATE TABLE records (key BLOB NOT NULL UNIQUE, rank INTEGER NOT NULL, writer INTEGER NOT NULL, step INTEGER NOT NULL,
+                      entry BLOB NOT NULL);
+CREATE INDEX records_by_step ON records (step, abs(rank));
+CREATE TABLE code (code BLOB NOT NULL UNIQUE, entry BLOB NOT NULL);
+CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, pipeline INTEGER NOT NULL,
+                   started REAL NOT NULL, entry BLOB NOT NULL);
+CREATE INDEX runs_by_start ON runs (started);
+"""
+_FIND = "SELECT entry FROM records WHERE key "
+_FIND_ONE = _FIND + "= ?"
+# cast, since damaged rows may hold anything
+_UNFINISHED = """
+SELECT CAST(coalesce(name, '') AS TEXT), CAST(coalesce(end, 0) AS INTEGER), CAST(coalesce(stamp, -1) AS INTEGER)
+FROM segments WHERE final <> 1
+"""
+_ADD_RECORD = """
+INSERT INTO records (key, rank, writer, step, entry) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+SET rank = excluded.rank, writer = excluded.writer, step = excluded.step, entry = excluded.entry
+WHERE (excluded.rank, excluded.writer) > (records.rank, records.writer)
+"""
+_ADD_CODE = "INSERT INTO code (code, entry) VALUES (?, ?) ON CONFLICT (code) DO NOTHING"
+_ADD_RUN = """
+INSERT INTO runs (id, stamp, writer, pipeline, started, entry) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
+SET stamp = excluded.stamp, writer = excluded.writer, pipeline = excluded.pipeline, started = excluded.started,
+    entry = excluded.entry
+WHERE (excluded.stamp, excluded.writer) > (runs.stamp, runs.writer)
+"""
+_ADD_SEGMENT = """
+INSERT INTO segments (name, end, stamp, final) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
+SET end = max(end, excluded.end), stamp = max(stamp, excluded.stamp), final = max(final, excluded.final)
+"""
+_EARLIER = "SELECT entry FROM records WHERE step = ? ORDER BY abs(rank) DESC, writer DESC LIMIT ?"
+_RUNS = "SELECT entry FROM runs ORDER BY started DESC, stamp DESC LIMIT ?"
+_RUNS_OF = "SELECT entry FROM runs WHERE pipeline = ? ORDER BY started DESC, stamp DESC LIMIT ?"
+
+
+class Segment(NamedTuple):
+    """How far a segment is known."""
+
+    end: int
+    stamp: int  # of its last entry
+    final: bool  # nothing more will come
+
+
+class Rows(NamedTuple):
+    """What is added to an index at once, as its tables have it."""
+
+    records: Iterable[tuple[bytes, int, int, int, bytes]]  # key, rank, writer, step, entry
+    code: Iterable[tuple[bytes, bytes]]
+    runs: Iterable[tuple[bytes, int, int, int, float, bytes]]  # id, stamp, writer, pipeline, started, entry
+    segments: Mapping[str, Segment]
+
+
+def short(name: str) -> bytes:
+    """A key, digest or id as the index has it, of whatever text it is. What is found says its whole name."""
+    try:
+        return bytes.fromhex(name[:32] if len(name) == 64 else "-")
+    except ValueError:
+        return blake3(name.encode("utf-8", "surrogatepass")).digest(16)
+
+
+@lru_cache(maxsize=4096)
+def number(name: str) -> int:
+    """The name of a step or a pipeline, as the index has it."""
+    return int.from_bytes(blake3(name.encode("utf-8", "surrogatepass")).digest(8), "little", signed=True)
+
+
+class Index:
+    """One open index."""
+
+    def __init__(self, path: str, connection: "Connection", *, writable: bool) -> None:
+        self.writable = writable
+        self._path = path
+        self._connection = connection
+        self._inode = _inode(path)
+
+    def moved(self) -> bool:
+        """Is this no longer the file of that name? Then somebody has made the index again."""
+        return self._inode != _inode(self._path)
+
+    def finished(self) -> set[str]:
+        """The names of the segments to which nothing more will come. There may be thousands."""
+        return {name for (name,) in self._connection.execute("SELECT name FROM segments WHERE final = 1")}
+
+    def unfinished(self) -> dict[str, Segment]:
+        """The other segments that are known, by name."""
+        rows = self._connection.execute(_UNFINISHED)
+        return {name: Segment(end, stamp, False) for name, end, stamp in rows}
+
+    def after(self) -> int:
+        """The greatest stamp that is known."""
+        after = self._connection.execute("SELECT coalesce(max(stamp), 0) FROM segments").fetchone()[0]
+        if not isinstance(after, int) or not 0 <= after < _NEVER:
+            raise sqlite.damaged("it holds stamps that no clock gives")
+        return after
+
+    def find(self, keys: Sequence[str]) -> list[tuple[Entry]]:
+        """The entries of the records that are known of some keys."""
+        execute = self._connection.execute
+        if len(keys) == 1:
+            return execute(_FIND_ONE, (short(keys[0]),)).fetchall()
+        found: list[tuple[Entry]] = []
+        for start in range(0, len(keys), _AT_ONCE):
+            some = [short(key) for key in keys[start : start + _AT_ONCE]]
+            found += execute(_FIND + "IN (" + ",".join("?" * len(some)) + ")", some)
+        return found
+
+    def earlier(self, step: str, limit: int) -> list[tuple[Entry]]:
+        """The entries of the records of a step, newest first."""
+        return self._connection.execute(_EARLIER, (number(step), limit)).fetchall()
+
+    def code(self, code: str) -> list[tuple[Entry]]:
+        """The entry of a code digest, if it is known."""
+        return self._connection.execute("SELECT entry FROM code WHERE code = ?", (short(code),)).fetchall()
+
+    def runs(self, pipeline: str | None, limit: int) -> list[tuple[Entry]]:
+        """The entries of runs, newest first."""
+        if pipeline is None:
+            return self._connection.execute(_RUNS, (limit,)).fetchall()
+        return self._connection.execute(_RUNS_OF, (number(pipeline), limit)).fetchall()
+
+    def write(self, rows: Rows) -> None:
+        """Adds all of it or nothing."""
+        self._begin()
+        try:
+            many = self._connection.executemany
+            many(_ADD_RECORD, rows.records)
+            many(_ADD_CODE, rows.code)
+            many(_ADD_RUN, rows.runs)
+            many(_ADD_SEGMENT, [(name, *segment) for name, segment in rows.segments.items()])
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._connection.close()
+
+    def create(self) -> None:
+        """Makes the tables, unless another process was faster."""
+        self._begin()
+        try:
+            if not self.version():
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute("PRAGMA user_version = " + str(VERSION))
+        finally:
+            self._connection.execute("COMMIT")
+
+    def version(self) -> int:
+        """The version that made it; 0 for an empty file."""
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _begin(self) -> None:
+        # IMMEDIATE: a transaction that turns from reading to writing is refused at once, whatever the timeout
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            except Exception as error:
+                if not sqlite.busy(error) or attempt == _ATTEMPTS - 1:
+                    raise
+
+
+def connect(path: str, *, passing: bool = False) -> Index:
+    """Opens the index of that name, or makes it; `MEMORY` makes one in memory. `sqlite3.Error` if it is not sound."""
+    connection, writable = sqlite.connect(path, passing=passing)
+    index = Index(path, connection, writable=writable)
+    try:
+        if writable and not index.version():
+            index.create()
+        if index.version() != VERSION:
+            raise sqlite.damaged("it was made by another version of plait")
+    except BaseException:
+        connection.close()
+        raise
+    return index
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0

@@ -1,0 +1,206 @@
+"""The records of a store in a folder: kept in a segment before anything else, found by the index over all segments."""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from plait.core.digest import Digest, Key
+from plait.core.records import Record, dumps
+from plait.errors import StoreError
+from plait.ports import RunRow
+from plait.stores.local import owners, recovery, segments, sqlite
+from plait.stores.local.bodies import code_body, code_of, record_of, run_body, run_of
+from plait.stores.local.index import Index, Segment
+from plait.stores.local.layout import NOT_WRITABLE, Layout, refused
+from plait.stores.local.pending import Pending
+from plait.stores.local.segments import Entry, body, rank
+
+# what is written to the index at once: with less, the same pages are written again and again
+_BATCH = 2000
+_BYTES = 1 << 22
+_LEAST = -(1 << 63)  # less than any rank
+
+
+class LocalLedger:
+    """The ledger of one coordinator. Another process opens its own."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._lock = threading.RLock()
+        self._process = os.getpid()
+        self._pending = Pending()
+        self._index: Index | None = None  # there is none until there is something to find
+        self._codes: set[Digest] = set()  # known to be kept: each node of a run brings its code
+        self._flush_at = (_BATCH, _BYTES)
+        self._in_memory = False  # the store can only be read
+        self._closed = False
+        if layout.exists():
+            layout.sweep()
+            self._index = recovery.opened(layout) if segments.listed(layout.segments) else None
+        self._writer = segments.Writer(layout, after=self._index.after() if self._index else 0)
+
+    def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
+        """The records that are known of some keys."""
+        asked = list(keys)
+        with self._lock:
+            own = self._pending.records
+            found = {key: own[key].record for key in asked if key in own} if own else {}
+            for entry in self._ask(lambda index: index.find(asked)):
+                record = record_of(body(entry))
+                if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
+                    found[record.key] = record
+            return found
+
+    def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
+        """Records of a step under any key, newest first: in the order in which they were kept."""
+        with self._lock:
+            own = [kept for kept in self._pending.records.values() if kept.record.step == step]
+            entries = self._ask(lambda index: index.earlier(step, limit + len(own)))
+        known = {kept.record.key: (kept.rank, kept.record) for kept in own}
+        for entry in entries:
+            record = record_of(body(entry))
+            if record is not None and rank(entry) > known.get(record.key, (_LEAST, record))[0]:
+                known[record.key] = (rank(entry), record)
+        newest = sorted(known.values(), key=lambda row: abs(row[0]), reverse=True)
+        return [record for _, record in newest[:limit]]
+
+    def add(self, record: Record, *, newest: bool = False) -> None:
+        """Keeps a record before it returns. A key that is known keeps its first record, unless `newest` shall win."""
+        with self._lock:
+            entry, writer = self._keep(segments.NEWEST if newest else segments.RECORD, dumps(record))
+            self._pending.add_record(record, entry, self._writer.last if newest else -self._writer.last, writer)
+            self._flush_if_much()
+
+    def add_code(self, code: Digest, manifest: bytes) -> None:
+        """Keeps what a code digest is made of, once."""
+        with self._lock:
+            if code in self._codes:
+                return
+            if self.code(code) is None:
+                self._pending.add_code(code, self._keep(segments.CODE, code_body(code, manifest))[0])
+                self._flush_if_much()
+            self._codes.add(code)
+
+    def code(self, code: Digest) -> bytes | None:
+        """What a code digest is made of."""
+        with self._lock:
+            own = self._pending.code.get(code)
+            entries = self._ask(lambda index: index.code(code)) if own is None else [own]
+        return dict(code_of(body(entry)) for entry in entries).get(code)
+
+    def add_run(self, run: RunRow) -> None:
+        """Keeps a run; a later row of the same id replaces an earlier one."""
+        with self._lock:
+            self._pending.add_run(run, *self._keep(segments.RUN, run_body(run)))
+            self._flush_if_much()
+
+    def runs(self, pipeline: str | None = None, limit: int = 100) -> Sequence[RunRow]:
+        """Runs, newest first. One whose process is gone did not finish, whatever it said last: it `died`."""
+        with self._lock:
+            own = {kept.run.id: kept.run for kept in self._pending.runs.values()}
+            entries = self._ask(lambda index: index.runs(pipeline, limit + len(own)))
+        known = {run.id: run for entry in entries if (run := run_of(body(entry))) is not None} | own
+        wanted = [run for run in known.values() if pipeline in (None, run.pipeline)]
+        return [_as_it_is(run) for run in sorted(wanted, key=lambda run: run.started, reverse=True)[:limit]]
+
+    def rebuild(self) -> None:
+        """Makes the index again from the segments."""
+        with self._lock:
+            self._check()
+            self._durably(self._writer.sync)
+            self._mend()
+
+    def close(self) -> None:
+        """Makes all of it durable and lets go of files."""
+        with self._lock:
+            if self._closed or self._process != os.getpid():  # after a fork, all of this belongs to the parent
+                return
+            self._closed = True
+            try:
+                self._durably(self._writer.finish)
+                self._flush(final=True)
+            finally:
+                if self._index is not None:
+                    self._index.close()
+                self._writer.close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise StoreError("this ledger was closed. Open it again: store.ledger()")
+        if self._process != os.getpid():
+            raise StoreError("this ledger belongs to the process that opened it. Open another one: store.ledger()")
+
+    def _ask(self, question: Callable[[Index], list[tuple[Entry]]]) -> list[Entry]:
+        """The sound entries that the index gives. Where it gives others, it is made again and asked again."""
+        self._check()
+        if self._index is None:
+            return []
+        try:
+            entries = [entry for (entry,) in question(self._index)]
+            if all(map(segments.sound, entries)):
+                return entries
+            self._mend()
+        except sqlite.errors() as error:
+            self._mend(error)
+        return [entry for (entry,) in question(self._index) if segments.sound(entry)]
+
+    def _keep(self, kind: int, content: bytes) -> tuple[Entry, int]:
+        """Appends to our segment: the entry, and the number of its writer."""
+        self._check()
+        if not self._in_memory:
+            try:
+                return self._writer.append(kind, content), self._writer.number
+            except OSError as error:
+                if error.errno not in NOT_WRITABLE or not self._layout.exists():
+                    raise refused(error.filename or self._layout.segments, "write", error) from error
+                self._in_memory = True
+                warnings.warn(
+                    f"{self._layout.root} can only be read ({error.strerror}): what is new is kept for this run only",
+                    stacklevel=3,
+                )
+        return segments.pack(kind, self._writer.next_stamp(), content), 0
+
+    def _flush_if_much(self) -> None:
+        rows, size = self._flush_at
+        if len(self._pending) >= rows or self._pending.size >= size:
+            self._durably(self._writer.sync)
+            self._flush()
+
+    def _durably(self, sync: Callable[[], None]) -> None:
+        """The segment goes to disk before the index: what the index knows must never be less true than it."""
+        try:
+            sync()
+        except OSError as error:
+            raise refused(self._layout.segments, "write", error) from error
+
+    def _flush(self, *, final: bool = False) -> None:
+        """Brings the index up to date. If that fails nothing is lost: the next opening will do it."""
+        if self._in_memory or not self._writer.name:
+            return
+        self._pending.segments[self._writer.name] = Segment(self._writer.end, self._writer.last, final)
+        try:
+            if self._index is not None and self._index.moved():
+                self._index.close()
+                self._index = None
+            self._index = self._index or recovery.opened(self._layout)
+            self._index.write(self._pending.rows())
+        except sqlite.errors() as error:
+            if not sqlite.broken(error):
+                self._flush_at = (len(self._pending) + _BATCH, self._pending.size + _BYTES)
+                return
+            self._mend()
+        self._flush_at = (_BATCH, _BYTES)
+        self._pending.clear()
+
+    def _mend(self, error: Exception | None = None) -> None:
+        if self._index is not None:
+            self._index.close()
+        damaged = error is None or sqlite.broken(error)
+        self._index = recovery.mended(self._layout) if damaged else recovery.in_memory(self._layout)
+        if not self._in_memory:
+            self._pending.clear()  # all of it was in the segments
+
+
+def _as_it_is(run: RunRow) -> RunRow:
+    return run._replace(status="died") if run.status == "running" and owners.died(*run.process) else run
