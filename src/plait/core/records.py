@@ -12,6 +12,7 @@ from plait.core.digest import Digest, Key
 
 Where = Literal["inline", "blob", "reference", "memory", "parts"]
 BY_KEY = "by-key:"
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 class Artifact(NamedTuple):
@@ -72,7 +73,7 @@ def dumps(record: Record) -> bytes:
     True
     """
     row = (*record[:1], _packed(record.artifact), *record[2:])
-    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return _encode(row).encode("utf-8", "surrogatepass")
 
 
 def loads(line: bytes) -> Record:

@@ -151,6 +151,8 @@ def _make(folder: str) -> None:
     try:
         path.mkdir(0o700)
     except FileNotFoundError:
+        if path.parent.is_dir():  # a file system where no folder can be made
+            raise
         _make(str(path.parent))
         _make(folder)
     except FileExistsError:
