@@ -1,5 +1,6 @@
 """Typed functions become a graph, and the graph runs anywhere: the same bits every time, and no work done twice."""
 
+from plait.accepting import accept, accepted, withdraw
 from plait.core.ambient import Now, Scratch, Seed, auto
 from plait.core.step import Step, step
 from plait.errors import (
@@ -7,12 +8,14 @@ from plait.errors import (
     CodeMismatch,
     FingerprintError,
     GraphError,
+    InputChanged,
     NodeFailed,
     OpaqueCode,
     ParameterError,
     PlaitError,
     StaleStepWarning,
     StoreError,
+    UndeclaredRead,
     UnnamedResult,
 )
 from plait.files import Dir, File
@@ -28,6 +31,7 @@ __all__ = [
     "File",
     "FingerprintError",
     "GraphError",
+    "InputChanged",
     "NodeFailed",
     "Now",
     "OpaqueCode",
@@ -41,8 +45,12 @@ __all__ = [
     "StaleStepWarning",
     "Step",
     "StoreError",
+    "UndeclaredRead",
     "UnnamedResult",
+    "accept",
+    "accepted",
     "auto",
     "pipeline",
     "step",
+    "withdraw",
 ]

@@ -4,6 +4,7 @@ PlaitError
 ├── GraphError          the pipeline cannot be built, or is not what is asked of it
 ├── ParameterError      a value given to a pipeline is missing, unknown or does not fit
 ├── FingerprintError    a value has no content that could name it
+├── InputChanged        a file changed while a run used it
 ├── NodeFailed          a step raised; the user's own error is its cause
 ├── ParityError         a compiled function does not give what the batch gave
 ├── CodeMismatch        a worker holds other code than the one that planned the work
@@ -30,6 +31,21 @@ class ParameterError(PlaitError):
 
 class FingerprintError(PlaitError):
     """A value has no content that could name it; the message holds the path to the part that has none."""
+
+
+class InputChanged(PlaitError):  # noqa: N818 - the word of the public surface
+    """A file that was given changed while a run used it, so that what came of it has no name to be kept under."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return _input_changed, (str(self), self.path)
+
+
+def _input_changed(message: str, path: str) -> InputChanged:
+    return InputChanged(message, path=path)
 
 
 class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "Error" would say nothing more

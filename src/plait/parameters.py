@@ -10,8 +10,9 @@ from plait.core.definition import EMPTY, near
 from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe as type_name
 from plait.core.sources import Const
-from plait.errors import ParameterError
+from plait.errors import GraphError, ParameterError
 from plait.files import Dir, File
+from plait.runtime.contents import constants, files_in
 
 _EXACT = frozenset({int, str, float, bool, bytes})
 
@@ -140,6 +141,8 @@ def _existing(hint: Any, value: Any, name: str) -> Any:
     if not isinstance(value, (str, os.PathLike)):
         raise ParameterError(f"{name}: a {type(value).__name__} is given, and the path of a {hint.__name__} is wanted")
     path = value if isinstance(value, hint) else hint(value)
+    if getattr(path, "remote", False):
+        return path  # whether it is there shows when it is fetched
     what, exists = ("file", os.path.isfile) if hint is File else ("folder", os.path.isdir)
     if not exists(path):
         raise ParameterError(f"{name}: there is no {what} {os.fspath(path)}")
@@ -177,5 +180,16 @@ def with_constants_admitted(graph: Graph) -> Graph:
                 else (given, source)
                 for given, source in node.inputs
             )
+            _check_local(name, inputs)
             cast(dict[str, Node], graph.nodes)[name] = node._replace(inputs=inputs)
     return graph
+
+
+def _check_local(node: str, inputs: Iterable[tuple[str, Any]]) -> None:
+    for given, source in inputs:
+        files = [file for constant in constants(source) for file in files_in(constant)]
+        if any(isinstance(file, File) and file.remote for file in files):
+            raise GraphError(
+                f"{node}.{given}: a URL is fetched when a run begins, so it cannot be fixed in the graph; "
+                f"make it a parameter, with the URL as its default if you like: run({given}=File(url))"
+            )

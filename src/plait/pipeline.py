@@ -222,13 +222,14 @@ class Pipeline(Generic[P, R_co]):
             return session.plan()
 
     def explain(self, target: Target, /, **arguments: Any) -> str:
-        """Why a node would run, or would not: down to the changed lines of the code that it reaches.
+        """Why a node would run, or would not: down to the changed values and lines of code.
 
-        `arguments` are those of `run`.
+        `arguments` are those of `plan`.
         """
-        from plait.show.explaining import explained
+        from plait.session import asked
 
-        return explained(self.plan(target, **arguments), self.graph)
+        with asked(self, [target], arguments) as session:
+            return session.explain()
 
     def runs(self, *, store: "str | Path | Store | None" = DEFAULT, limit: int = 100) -> list[Run[R_co]]:
         """Its earlier runs, newest first; their values can be read while the store has them."""

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self, runtime_checkable
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Record
+from plait.core.records import Acceptance, Record
 from plait.core.values import Stream
+from plait.files import Dir, File
 
 
 class UnwritableError(Exception):
@@ -46,6 +47,15 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
+class FileCodec(Protocol):
+    """A codec of files, which need not be read again where somebody knows what is in them."""
+
+    def with_contents(self, content: Callable[[File | Dir], Digest], /) -> Self:
+        """The same codec, asking `content` for the name of what is in a file or folder."""
+        ...
+
+
 class Blobs(Protocol):
     """Bytes under the hash of their content. Workers write here too, so it is small and can be pickled."""
 
@@ -65,6 +75,26 @@ class Blobs(Protocol):
 
     def scratch(self) -> Path:
         """A new empty folder, on the file system of the blobs; who asks for it removes it."""
+        ...
+
+    def adopt(self, path: str) -> tuple[str, int]:
+        """Takes a file in, moving it where that can be: the name of the blob, and its size in bytes."""
+        ...
+
+    def owned(self, path: str) -> str | None:
+        """The name of the blob that a path of this store shows; "" for its other paths, none for all others."""
+        ...
+
+    def fingerprint(self, path: str) -> tuple[str, int]:
+        """The hash of what is in any file, and its size. It is not read again where it surely is as it was."""
+        ...
+
+    def recall(self, about: str) -> str:
+        """A text that was remembered; "" if it was not, or was forgotten."""
+        ...
+
+    def remember(self, about: str, text: str) -> None:
+        """Keeps a small text that saves time later; it may be forgotten at any time."""
         ...
 
 
@@ -97,6 +127,18 @@ class Ledger(Protocol):
 
     def add(self, record: Record, *, newest: bool = False) -> None:
         """Keeps a record before it returns. A key that is known keeps its first record, unless `newest` shall win."""
+        ...
+
+    def accept(self, acceptance: Acceptance) -> None:
+        """Keeps an acceptance, or its withdrawal; the last of a key holds.
+
+        While it holds, `find` and `earlier` give its record, unless a computation gave one under the same key. A
+        ledger that is open elsewhere may see it only when it is opened again.
+        """
+        ...
+
+    def accepted(self) -> Sequence[Acceptance]:
+        """All that was accepted, newest first; what was withdrawn says so."""
         ...
 
     def add_code(self, code: Digest, manifest: bytes) -> None:

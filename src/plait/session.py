@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from plait import parameters, plugins, settings
 from plait.core.definition import Definition, near
@@ -18,20 +19,26 @@ from plait.core.graph import Graph
 from plait.core.sources import outputs
 from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
+from plait.files import shown
 from plait.ports import Executor, Ledger, RunRow, Store
+from plait.runtime.contents import Contents
 from plait.runtime.environment import environment
 from plait.runtime.events import RunFinished, RunStarted
 from plait.runtime.execute import execute
+from plait.runtime.fetching import with_remote_files
 from plait.runtime.listening import Listener, drive, tell
+from plait.runtime.naming import Naming
 from plait.runtime.plan import Plan
 from plait.runtime.planning import plan
 from plait.runtime.request import Request, State
 from plait.runtime.resolve import Surface
 from plait.runtime.run import Run, node_of
+from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
 from plait.settings import DEFAULT
 
 _DEFAULTS = {"seed": 0, "store": DEFAULT, "executor": "sequential", "workers": None, "fail": "fast", "strict": False}
+_ASKING = ("seed", "now", "given", "store", "strict")  # the options of verbs that run nothing
 
 
 class SystemClock:
@@ -93,17 +100,22 @@ class Session:
 
     def __enter__(self) -> Self:
         self.store = opened(self.options["store"])
-        self.vault = vault_of(self.store or _temporary(), self.graph, strict=self.options["strict"])
+        self.place = self.store or _temporary()
+        self.vault = vault_of(self.place, self.graph, strict=self.options["strict"])
         now = self.options.get("now") or datetime.now(UTC)
-        canonical = {address: self._canonical(value) for address, value in self.params.items()}
+        canonical = {address: self._canonical(address, value) for address, value in self.params.items()}
         self.surface = Surface(self.options["seed"], now.astimezone(UTC), canonical)
-        self.given = {node: self.vault.canonical(value) for node, value in self.given.items()}
+        self.given = {
+            node: self.vault.canonical(with_remote_files(value, self.place.blobs, node))
+            for node, value in self.given.items()
+        }
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._open.close()
 
-    def _canonical(self, value: Any) -> Any:
+    def _canonical(self, address: str, value: Any) -> Any:
+        value = with_remote_files(value, self.place.blobs, address)
         try:
             return self.vault.canonical(value)
         except Exception:
@@ -127,20 +139,34 @@ class Session:
         ledger = self.ledger(self.store)
         return plan(self.request(""), vault=self.vault, ledger=ledger, clock=SystemClock())
 
+    def explain(self) -> str:
+        """Why the targets would run, or would not."""
+        from plait.runtime.causes import Causes, Scene
+        from plait.show.explaining import explained
+
+        planned, ledger = self.plan(), self.ledger(self.store)
+        if ledger is None:
+            return explained(planned, self.graph)
+        row = self._row("", 0.0)
+        known = ledger.find([one.key for one in planned if one.key is not None])
+        hits = [(one.node, one.key) for one in planned if one.state == "hit" and one.key is not None]
+        records = {node: known[key] for node, key in hits if key in known}
+        return explained(planned, self.graph, Causes(ledger, self.graph, Scene(records, dict(row.params), row.seed)))
+
     def run(self, listeners: Sequence[Listener] | None) -> Run[Any]:
         """Runs, and keeps the history of it."""
         executor = self._executor()
-        store = self.store if self.store is not None or executor.in_process else _temporary()
-        if store is not self.store and store is not None:
-            self.vault.blobs = store.blobs
+        store = self.store if executor.in_process else self.place
         ledger = self.ledger(store)
         began, clock = time.time(), time.perf_counter()
         name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
         state = State()
         run: Run[Any] = Run(name, self.graph, state, self.vault, self.params, self.targets)
+        run._recount = None if self.store is None else partial(_recounted, self.store)
         row = self._row(name, began)
         if ledger is not None:
-            self.vault.naming.check_params(self.surface.params, self.graph)
+            self.vault.naming.check_params(self.surface.params, self.graph, self.vault.contents.meeting)
+            self.vault.contents.know(self.graph.nodes[name] for name in self.needed)
             ledger.add_run(row)
         told = list(_listening(listeners))
         tell(told, RunStarted(name, self.graph.name, self.needed))
@@ -174,11 +200,29 @@ class Session:
         if not isinstance(wanted, str):
             if not callable(getattr(wanted, "submit", None)):
                 raise ParameterError(f"executor={wanted!r}: give a name, or a pool that has submit()")
-            borrowed: Executor = plugins.create("executors", "borrowed", pool=wanted, **sized)
+            borrowed: Executor = plugins.create("executors", "_borrowed", pool=wanted, **sized)
             return borrowed
+        known = plugins.names("executors")
+        if wanted not in known:
+            raise ParameterError(f"executor={wanted!r} is none of {', '.join(known)}{near(wanted, known)}")
         made: Executor = plugins.create("executors", wanted, **sized)
         self._open.callback(made.shutdown, True, cancel_futures=True)
         return made
+
+
+class Asked(Protocol):
+    """What a session reads of a pipeline."""
+
+    graph: Graph
+    _values: Mapping[str, Any]
+    _options: Mapping[str, Any]
+
+
+def asked(pipeline: Asked, targets: Sequence[Any], arguments: Mapping[str, Any]) -> Session:
+    """A session for the arguments of `plan`, where options and parameters are given together."""
+    options = {name: value for name, value in arguments.items() if name in _ASKING}
+    params = {name: value for name, value in arguments.items() if name not in _ASKING}
+    return Session(pipeline.graph, pipeline._values, pipeline._options, targets, options, params)
 
 
 def opened(store: Any) -> Store | None:
@@ -201,7 +245,9 @@ def vault_of(store: Store, graph: Graph, *, strict: bool) -> Vault:
     """The vault of a store, with the environment variables that the graph's steps declare."""
     declared = {name for node in graph.nodes.values() for name in node.definition.options.env}
     environment = {name: os.environ[name] for name in sorted(declared) if name in os.environ}
-    return Vault(store.blobs, plugins.codecs(), environment, strict=strict)
+    contents = Contents(store.blobs)
+    codecs = contents.bound(plugins.codecs())
+    return Vault(store.blobs, codecs, Naming(codecs, environment, live(), strict=strict), contents)
 
 
 def earlier_runs(graph: Graph, store: Any, limit: int) -> list[Run[Any]]:
@@ -212,9 +258,19 @@ def earlier_runs(graph: Graph, store: Any, limit: int) -> list[Run[Any]]:
     ledger = place.ledger()
     try:
         vault = vault_of(place, graph, strict=False)
-        return [_past(row, graph, vault, ledger) for row in ledger.runs(graph.name, limit)]
+        found = [_past(row, graph, vault, ledger) for row in ledger.runs(graph.name, limit)]
     finally:
         ledger.close()
+    for run in found:
+        run._recount = partial(_recounted, place)
+    return found
+
+
+def _recounted(store: Store, run: Run[Any], node: str) -> str:
+    """What became of a node in a run, and why, as the store tells it."""
+    from plait.show.recounting import found
+
+    return found(store, run, node)
 
 
 def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
@@ -238,7 +294,9 @@ def _finished(row: RunRow, status: str, said: str, state: State) -> RunRow:
 
 
 def _temporary() -> Store:
-    store: Store = plugins.create("stores", "temporary", make=lambda path: plugins.create("stores", "local", path=path))
+    store: Store = plugins.create(
+        "stores", "_temporary", make=lambda path: plugins.create("stores", "local", path=path)
+    )
     return store
 
 
@@ -263,6 +321,10 @@ def _given(graph: Graph, given: Mapping[Any, Any]) -> dict[str, Any]:
             hint = near(str(name), list(graph.nodes))
             more = f"; it is a parameter: pass {name}=..." if name in graph.short_names() else hint
             raise GraphError(f"given: {graph.name} has no node {name!r}{more}")
+        returns = graph.nodes[name].definition.returns
+        if isinstance(returns, type) and returns is not float and not isinstance(value, returns):
+            wanted, got = returns.__qualname__, type(value).__qualname__
+            raise ParameterError(f"given[{name!r}] is a {got}, and {name} makes a {wanted}; give one of these")
         found[name] = value
     return found
 
@@ -289,7 +351,7 @@ def _newer(definition: Definition) -> Step[..., Any] | None:
 
 def _text(value: Any) -> str:
     """A parameter's value for people, short."""
-    text = repr(value) if not isinstance(value, os.PathLike) else os.fspath(value)
+    text = repr(value) if not isinstance(value, os.PathLike) else shown(os.fspath(value))
     text = " ".join(text.split())
     return text if len(text) <= 200 else f"{text[:197]}..."
 

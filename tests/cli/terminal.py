@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("PLAIT_STORE", "NO_COLOR", "COLUMNS")}
-    return {**kept, "PYTHONPATH": SOURCES, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"}
+    return {**kept, "PYTHONPATH": SOURCES, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", "PYTHON_COLORS": "0"}
 
 
 def plait(folder: Path, *arguments: str) -> Outcome:

@@ -204,6 +204,39 @@ def test_explain_shows_the_changed_lines_and_the_way_to_them(shop: Path) -> None
     )
 
 
+def test_explain_says_why_a_node_ran_in_an_earlier_run(shop: Path) -> None:
+    plait(shop, "run", "shop", *CSV)
+    (shop / "shop.py").write_text(SHOP.replace("if x > 1", "if x > 2"))
+    plait(shop, "run", "shop", *CSV, "--set", "depth=8")
+    ran = plait(shop, "explain", "last", "model").out
+    assert "  - the parameter model.depth changed: 3 -> 8\n" in ran
+    assert "clean gave another value: code that it reaches changed since " in ran
+    assert "    +     return [x for x in orders if x > 2]\n" in ran
+    first = plait(shop, "runs").out.splitlines()[2].split()[0]
+    assert "nothing was kept of it before" in plait(shop, "explain", first, "model").out
+    assert "orders was a hit in the run " in plait(shop, "explain", "last", "orders").out
+    assert "has no node 'modle'. Did you mean 'model'?" in plait(shop, "explain", "last", "modle").err
+
+
+def test_a_change_is_accepted_listed_and_taken_back(shop: Path) -> None:
+    assert plait(shop, "accept", "--list").out == "nothing was accepted\n"
+    plait(shop, "run", "shop", *CSV)
+    (shop / "shop.py").write_text(SHOP.replace("if x > 1", "if not x <= 1"))
+    code, out, err = plait(shop, "accept", "shop", "clean", *CSV, "--note", "only said otherwise")
+    assert (code, err) == (0, "")
+    id_ = out.split()[-4]
+    assert out == f"clean is accepted; plait accept --undo {id_} takes it back\n"
+    assert "nothing to do" in plait(shop, "run", "shop", *CSV).out
+    assert "only said otherwise" in plait(shop, "explain", "shop", "score", *CSV).out
+    assert "clean is up to date: there is nothing to accept" in plait(shop, "accept", "shop", "clean", *CSV).err
+    assert "clean (" in plait(shop, "accept", "--undo", id_).out
+    head, row = plait(shop, "accept", "--list").out.splitlines()
+    assert head.split() == ["id", "pipeline", "node", "accepted", "by", "code", "note"]
+    assert "only said otherwise; taken back at " in row
+    plait(shop, "run", "shop", *CSV)
+    assert "1 run, 4 up to date" in plait(shop, "runs").out.replace("4 up to date, 1 run", "1 run, 4 up to date")
+
+
 def test_earlier_runs_are_listed_and_shown(shop: Path) -> None:
     assert "no runs yet" in plait(shop, "runs").out
     plait(shop, "run", "shop", *CSV)
@@ -275,6 +308,9 @@ class TestErrors:
             (("show", "20250101-000000-abcd"), "has no run 20250101-000000-abcd"),
             (("show", "shop", "score"), "shop has not run yet"),
             (("explain", "shop", "scoer"), "Did you mean 'score'?"),
+            (("explain", "20250101-000000-abcd", "score"), "has no run 20250101-000000-abcd"),
+            (("accept", "shop", "clean", *CSV), "clean cannot be accepted while orders would run"),
+            (("accept", "--undo", "abc"), "nothing accepted has the id abc"),
             (("graph", "shop", "--output", "none/x.html"), "none/x.html"),
         ],
     )
@@ -294,6 +330,10 @@ class TestErrors:
             ("run", "shop", "--seed", "-1"),
             ("run", "shop", "--store", "a", "--no-store"),
             ("rnu", "shop"),
+            ("accept",),
+            ("accept", "shop"),
+            ("accept", "shop", "clean", "--list"),
+            ("explain", "last", "clean", "--set", "depth=3"),
         ],
     )
     def test_a_command_line_that_is_not_understood_exits_with_2(self, shop: Path, arguments: tuple[str, ...]) -> None:

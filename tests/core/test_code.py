@@ -161,7 +161,7 @@ def test_a_package_counts_once_by_its_version(project: Project) -> None:
 
 
 def test_another_version_of_a_package_changes_the_digest(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from plait.core.surroundings import Package
+    from plait.core.code.surroundings import Package
 
     project.write(steps="import numpy as np\ndef step(x): return np.log(x)\n")
     before = project.step().digest

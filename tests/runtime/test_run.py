@@ -1,6 +1,5 @@
 """Running: what is kept, what is handed on, what is read, and what goes wrong."""
 
-import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -274,15 +273,15 @@ def test_a_step_that_changed_its_input_and_returned_none_is_told(tmp_path):
 
 def test_a_result_that_cannot_be_named_lives_for_the_run_and_is_said_once(tmp_path):
     @step
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(":memory:")
+    def connect():
+        return threading.Lock()
 
     @step
-    def one(connect: sqlite3.Connection) -> int:
-        return connect.execute("select 1").fetchone()[0]
+    def one(connect) -> int:
+        return int(connect.acquire())
 
     p = Pipeline("p", [connect, one])
-    with pytest.warns(UnnamedResult, match=r"connect\(\) -> sqlite3\.Connection has no content to keep"):
+    with pytest.warns(UnnamedResult, match=r"connect\(\) -> _thread\.lock has no content to keep"):
         first = p.run(store=tmp_path, listeners=[])
     assert first["one"] == 1 and first.digest("connect").startswith("by-key:")
     second = p.run(store=tmp_path, listeners=[])
@@ -621,8 +620,8 @@ def test_a_dead_worker_fails_its_node_and_is_named(tmp_path):
 
 def test_what_cannot_leave_a_process_is_said(tmp_path):
     @step
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(":memory:")
+    def connect():
+        return threading.Lock()
 
     with pytest.raises(NodeFailed, match="cannot leave the process that made it.*open it in the step that uses it"):
         Pipeline("p", [connect]).run(store=tmp_path, executor="processes", workers=1, listeners=[])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from plait.core.code import Walk
-from plait.core.surroundings import Package, Project, Standard
+from plait.core.code.surroundings import Package, Project, Standard
 from plait.core.values import Values
 from plait.runtime.surroundings import Live, live
 

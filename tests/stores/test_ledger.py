@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plait.core.digest import digest
-from plait.core.records import Record
+from plait.core.records import Acceptance, Record
 from plait.errors import StoreError
 from plait.stores.local import create, recovery, segments, sqlite
 from plait.stores.local import ledger as module
@@ -126,6 +126,47 @@ def test_find_is_a_dictionary_whatever_happens(steps, data, monkeypatch):
                 assert ledger.find([key]).keys() == {key} & expected.keys()
         opened.close()
         assert {one.key for one in ledger_records(store)} == set(expected if steps else ())
+
+
+VOUCHING = st.one_of(
+    st.tuples(st.sampled_from(["add", "newest", "accept", "withdraw"]), st.integers(0, 2)),
+    st.tuples(st.sampled_from(["reopen", "crash", "rebuild", "no index"]), st.just(0)),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(VOUCHING, max_size=20))
+def test_what_is_accepted_holds_until_withdrawn_or_computed_whatever_happens(steps):
+    computed, vouched = {}, {}
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, ExitStack() as opened:
+        store = create(Path(folder, "store"))
+        ledger = store.ledger()
+        opened.callback(let_go, ledger)
+        for number, (step, key) in enumerate(steps):
+            one = record(str(key), str(number))
+            if step in ("add", "newest"):
+                ledger.add(one, newest=step == "newest")
+                computed[key] = str(number) if step == "newest" else computed.get(key, str(number))
+            elif step in ("accept", "withdraw"):
+                gone = "somebody" if step == "withdraw" else ""
+                ledger.accept(Acceptance(one, one.key, one.code, "p", "somebody", float(number), withdrawn=gone))
+                vouched[key] = (str(number), gone)
+            elif step == "rebuild":
+                ledger.rebuild()
+            else:
+                if step == "reopen":
+                    ledger.close()
+                if step == "no index":
+                    Path(store.root, "index.sqlite").unlink(missing_ok=True)
+                ledger = store.ledger()
+                opened.callback(let_go, ledger)
+            expected = {digest(str(key)): value for key, (value, gone) in vouched.items() if not gone}
+            expected |= {digest(str(key)): value for key, value in computed.items()}
+            keys = [digest(str(key)) for key in range(3)]
+            assert {key: one.artifact.data.decode() for key, one in ledger.find(keys).items()} == expected
+            assert {one.key for one in ledger.earlier("m:f")} == set(expected)
+            said = {one.record.node: (one.record.artifact.data.decode(), one.withdrawn) for one in ledger.accepted()}
+            assert said == {str(key): word for key, word in vouched.items()}
 
 
 def let_go(ledger):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from plait.cli import commands, history
+from plait.cli import accepting, commands, history
 from plait.cli.commands import Selection
 from plait.cli.telling import Exit, out, told
 
@@ -81,17 +81,49 @@ def plan(
 
 @app.command()
 def explain(
-    pipeline: Where,
+    what: Annotated[str, typer.Argument(metavar="MODULE:PIPELINE|RUN", help="A pipeline, a run by its id, or 'last'.")],
     node: Annotated[str, typer.Argument(metavar="NODE")],
     set_: Settings = None,
     config: Configs = None,
     seed: Seed = None,
     store: Store = None,
 ) -> None:
-    """Say why a node would run, down to the changed lines of the code that it reaches."""
-    selection = _selection(pipeline, None, set_, config, seed, store, no_store=False)
+    """Say why a node would run, or ran then: down to the changed values and lines of the code that it reaches."""
+    if history.is_run(what):
+        if set_ or config or seed is not None:
+            raise typer.BadParameter(f"{what} is a run, which has its parameters; leave out --set, --config and --seed")
+        with told():
+            history.explain(what, node, store)
+        return
+    selection = _selection(what, None, set_, config, seed, store, no_store=False)
     with told():
         commands.explain(selection, node)
+
+
+@app.command()
+def accept(
+    pipeline: Annotated[str | None, typer.Argument(metavar="[MODULE:PIPELINE]", show_default=False)] = None,
+    nodes: Annotated[list[str] | None, typer.Argument(metavar="[NODE]...", show_default=False)] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Why it changes no result; kept in the log.")] = "",
+    set_: Settings = None,
+    config: Configs = None,
+    seed: Seed = None,
+    store: Store = None,
+    list_: Annotated[bool, typer.Option("--list", help="Print all that was accepted.")] = False,
+    undo: Annotated[str | None, typer.Option(metavar="ID", help="Take back what was accepted under this id.")] = None,
+) -> None:
+    """Vouch that a change of code changes no result of a node; or list what was accepted, or take it back."""
+    if (pipeline is not None) + list_ + (undo is not None) != 1:
+        raise typer.BadParameter("give MODULE:PIPELINE and NODE, or --list, or --undo ID")
+    if pipeline is not None and not nodes:
+        raise typer.BadParameter("say which NODE; the same code may serve several, and each is vouched for")
+    with told():
+        if list_:
+            accepting.listed(store)
+        elif undo is not None:
+            accepting.undo(undo, store)
+        elif pipeline is not None:
+            accepting.accept(_selection(pipeline, nodes, set_, config, seed, store, no_store=False), note)
 
 
 @app.command()

@@ -160,7 +160,7 @@ def plan(selection: Selection, *, as_json: bool) -> None:
     if not as_json:
         out(planned)
         return
-    nodes = [{"node": one.node, "state": one.state, "why": why(one)} for one in planned]
+    nodes = [{"node": one.node, "state": one.state, "why": why(one), "key": one.key} for one in planned]
     out(json.dumps({"pipeline": planned.pipeline, "nodes": nodes}, indent=2))
 
 

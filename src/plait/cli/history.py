@@ -16,9 +16,13 @@ from plait.core.durations import readable
 from plait.core.records import Artifact, Record
 from plait.errors import PlaitError
 from plait.ports import Ledger, RunRow, Store
+from plait.runtime.contents import Contents
+from plait.runtime.naming import Naming
+from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
 from plait.session import opened
 from plait.settings import DEFAULT, store_path
+from plait.show.recounting import recounted
 from plait.show.report import counted
 from plait.show.values import printable, shown
 
@@ -52,7 +56,7 @@ def runs(where: str | None, store: str | None, limit: int, *, as_json: bool) -> 
 
 def show(what: str, node: str | None, store: str | None) -> None:
     """Prints what became of a run, or the value of a node."""
-    by_id = _RUN.fullmatch(what) is not None
+    by_id = is_run(what)
     if not by_id and node is None:
         raise PlaitError(f"show {what}: say which node: show {what} NODE; or a run by its id (see `plait runs`)")
     pipeline = None if by_id else loaded(what).name
@@ -64,6 +68,20 @@ def show(what: str, node: str | None, store: str | None) -> None:
             out(_of_node(_found(place, what), node, place))
         else:
             out(_of_node(_latest(place, str(pipeline), node), node, place))
+    finally:
+        place.ledger.close()
+
+
+def is_run(what: str) -> bool:
+    """Is it the id of a run, rather than a pipeline?"""
+    return _RUN.fullmatch(what) is not None
+
+
+def explain(what: str, node: str, store: str | None) -> None:
+    """Prints why a node ran in a run, or was a hit in it."""
+    place = _open(store)
+    try:
+        out(recounted(_found(place, what), node, place.ledger, None))
     finally:
         place.ledger.close()
 
@@ -146,7 +164,9 @@ def _of_node(row: RunRow, address: str, place: Place) -> str:
         artifacts = {address: parts[part]}
     elif record.artifact.where == "parts":
         artifacts = {f"{node}.{part}": artifact for part, artifact in record.artifact.parts}
-    vault = Vault(place.store.blobs, plugins.codecs(), {}, strict=False)
+    contents = Contents(place.store.blobs)
+    codecs = contents.bound(plugins.codecs())
+    vault = Vault(place.store.blobs, codecs, Naming(codecs, {}, live(), strict=False), contents)
     return "\n\n".join(_of_artifact(name, artifact, record, vault, place) for name, artifact in artifacts.items())
 
 

@@ -1,14 +1,18 @@
-"""`File` and `Dir`: their content is the value, wherever they lie."""
+"""`File` and `Dir`: their content is the value, wherever they lie.
 
-import mmap
-import os
+The bytes of a `File` are moved, referred to or fetched by the vault, which knows where they are; a `Dir`, and files
+within other values, are always referred to.
+"""
+
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+from plait.core.digest import Digest
 from plait.core.values import Stream
-from plait.files import Dir, File
+from plait.files import Dir, File, content_of
 from plait.ports import UnwritableError
 
 ORDER = 40
@@ -20,28 +24,23 @@ def create() -> "Files":
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A file is named by its suffixes and its content, a folder by the names and the contents of its files."""
+    """A file is named by its suffixes and its content, a folder by the names and the contents of all that is in it."""
 
     name: ClassVar[str] = "file"
     runs_code: ClassVar[bool] = False
     names_values: ClassVar[bool] = True
+    content: Callable[[File | Dir], Digest] = content_of
+
+    def with_contents(self, content: Callable[[File | Dir], Digest], /) -> "Files":
+        """The same codec, asking `content` for the name of what is in a file or folder."""
+        return Files(content)
 
     def accepts(self, value: Any, /) -> bool:
         return type(value) in (File, Dir)
 
     def digest(self, value: Any, stream: Stream, /) -> None:
-        if type(value) is File:
-            stream.text("file")
-            stream.text(value.suffix)
-            _content(value, stream)
-            return
-        if not os.path.isdir(value):  # a folder that is not there must not look like an empty one
-            raise FileNotFoundError(f"there is no folder {str(value)!r}")
-        files = value.files()
-        stream.text("dir")
-        stream.value(list(files))
-        for file in files.values():
-            _content(file, stream)
+        stream.text("content")
+        stream.text(self.content(value))
 
     def canonical(self, value: Any, /) -> Any:
         return value
@@ -59,12 +58,3 @@ class Files:
         if isinstance(content, bytes):
             raise TypeError("a File is read from where its bytes lie, never from memory")
         return File(content)
-
-
-def _content(file: File, stream: Stream) -> None:
-    with open(file, "rb") as opened:
-        if os.fstat(opened.fileno()).st_size == 0:  # nothing cannot be mapped
-            stream.buffer(b"")
-            return
-        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
-            stream.buffer(view)

@@ -4,8 +4,11 @@ Functions and classes of `__main__` go by value, since another process has anoth
 written after the pickle, each by itself, so that arrays within objects are not copied on their way.
 """
 
+import functools
 import io
 import pickle
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -68,7 +71,45 @@ def _again(value: Any) -> Any:
 
 
 def _loads(head: bytes | bytearray, buffers: list[bytearray]) -> Any:
-    return pickle.loads(head, buffers=buffers)  # noqa: S301 - the vault asks only where nobody else can write
+    return _Unpickler(io.BytesIO(head), buffers=buffers).load()
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads instances of a class that went by value as instances of the `__main__` class of that name, if there is one.
+
+    Else `isinstance` would say no to what a script or notebook made itself, before it was started again. A value is
+    only met under a key that holds the code of its class; the vault compares digests all the same.
+    """
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        found = super().find_class(module, name)
+        if module == "cloudpickle.cloudpickle" and name in _OF_CLASSES:
+            return functools.partial(_OF_CLASSES[name], found)
+        return found
+
+
+def _live(name: str, module: Any) -> type | None:
+    found = vars(sys.modules["__main__"]).get(name) if module == "__main__" else None
+    return found if isinstance(found, type) and found.__module__ == "__main__" else None
+
+
+def _class(make: Any, kind: Any, name: str, bases: Any, type_kwargs: Any, *more: Any) -> Any:
+    return _live(name, type_kwargs.get("__module__")) or make(kind, name, bases, type_kwargs, *more)
+
+
+def _enum(make: Any, bases: Any, name: str, qualname: str, members: Any, module: str, *more: Any) -> Any:
+    return _live(name, module) or make(bases, name, qualname, members, module, *more)
+
+
+def _state(fill: Any, cls: type, state: Any) -> Any:
+    return cls if _live(cls.__name__, cls.__module__) is cls else fill(cls, state)
+
+
+_OF_CLASSES: dict[str, Callable[..., Any]] = {
+    "_make_skeleton_class": _class,
+    "_make_skeleton_enum": _enum,
+    "_class_setstate": _state,
+}
 
 
 def _dumps(value: Any) -> tuple[bytes, list[memoryview]]:

@@ -196,8 +196,8 @@ class _Builder:
             if address not in self.declared:
                 user = parameter.users[0].partition("(")[0]
                 raise GraphError(
-                    f"nothing makes {address!r} ({user}), and it is not in inputs={near(address, known)}"
-                    f"{'' if near(address, known) else ' Add it there, or a step of that name'}"
+                    f"nothing makes {address!r} ({user}), and it is not in inputs="
+                    f"{near(address, known) or '. Add it there, or a step of that name'}"
                 )
         for name in self.declared:
             if name not in required:

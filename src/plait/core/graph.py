@@ -106,7 +106,9 @@ class Graph:
             return Output(short[0], address)
         if short:
             raise GraphError(f"{address!r} is {' and '.join(f'{n}.{address}' for n in short)}. Say which")
-        raise GraphError(f"{self.name} has no node {address!r}{near(address, list(self.addresses()))}")
+        known = list(self.addresses())
+        listed = f". It has {', '.join(known[:8])}{', …' if len(known) > 8 else ''}"
+        raise GraphError(f"{self.name} has no node {address!r}{near(address, known) or listed}")
 
     def addresses(self) -> Iterator[str]:
         """Every name that a value of this graph goes by."""

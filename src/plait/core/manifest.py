@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from plait.core.code import Code, Part
 
+_SHORT = 80  # characters of two values that fit on a line
+
 
 class Change(NamedTuple):
     """One thing that a step reaches, and that is not what it was."""
@@ -16,6 +18,14 @@ class Change(NamedTuple):
     how: str  # changed, new, gone
     path: tuple[str, ...]  # through which the step reaches it, the step first
     lines: tuple[str, ...]  # "- old" and "+ new"
+
+    @property
+    def short(self) -> tuple[str, str] | None:
+        """What it was and what it is, where that fits on a line: of a package its version, of a constant its value."""
+        old, new = ([line[2:] for line in self.lines if line[:1] == sign] for sign in "-+")
+        if self.kind not in ("package", "constant") or max(len(old), len(new)) > 1 or len("".join(old + new)) > _SHORT:
+            return None
+        return "".join(old) or "none", "".join(new) or "none"
 
 
 def manifest(code: Code) -> bytes:

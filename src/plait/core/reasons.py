@@ -1,6 +1,6 @@
 """Why does a node run? What of its key is not what it was in the nearest earlier record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from plait.core.digest import Digest
@@ -15,6 +15,8 @@ class Reason(NamedTuple):
     word: str  # new, code, input, parameter, constant, seed, time, environment, never kept, too old
     input: str = ""
     before: Record | None = None
+    was: str = ""  # the values, as text for people, where the history has them
+    now: str = ""
 
     def __str__(self) -> str:
         return f"{self.word} {self.input}".strip()
@@ -24,28 +26,33 @@ def reasons(node: Node, code: Digest, given: Sequence[tuple[str, Digest]], earli
     """What changed since the nearest earlier record: the one that has most in common with now."""
     if not earlier:
         return [Reason("new")]
-    now = dict(given)
-    before = nearest(node, code, now, earlier)
-    found = [] if before.code == code else [Reason("code", before=before)]
-    was = dict(before.inputs)
-    found += [
-        Reason(_kind(node, name), name, before)
-        for name in sorted(now.keys() | was.keys())
-        if now.get(name) != was.get(name)
-    ]
+    before = nearest(node.name, code, dict(given), earlier)
+    found = differences(before, code, given, lambda name: kind_of(node, name))
     return found or [Reason("environment", before=before)]
 
 
-def nearest(node: Node, code: Digest, now: Mapping[str, Digest], earlier: Sequence[Record]) -> Record:
+def differences(
+    before: Record, code: Digest, given: Sequence[tuple[str, Digest]], kind: Callable[[str], str]
+) -> list[Reason]:
+    """In what a record differs from code and inputs; `kind` says what an input is."""
+    found = [] if before.code == code else [Reason("code", before=before)]
+    now, was = dict(given), dict(before.inputs)
+    return found + [
+        Reason(kind(name), name, before) for name in sorted(now.keys() | was.keys()) if now.get(name) != was.get(name)
+    ]
+
+
+def nearest(node: str, code: Digest, now: Mapping[str, Digest], earlier: Sequence[Record]) -> Record:
     """The earlier record that has most in common with a node as it is now; one of the same name first."""
-    return max(earlier, key=lambda record: (record.node == node.name, _common(record, code, now), record.made))
+    return max(earlier, key=lambda record: (record.node == node, _common(record, code, now), record.made))
 
 
 def _common(record: Record, code: Digest, now: Mapping[str, Digest]) -> int:
     return 2 * (record.code == code) + sum(now.get(name) == value for name, value in record.inputs)
 
 
-def _kind(node: Node, name: str) -> str:
+def kind_of(node: Node, name: str) -> str:
+    """What an input of a node is: input (of another node), parameter, constant, seed or time."""
     match dict(node.inputs).get(name):
         case Ambient(kind):
             return "time" if kind == "now" else "seed"

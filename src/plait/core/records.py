@@ -19,7 +19,8 @@ class Artifact(NamedTuple):
     """A value's name, and where its bytes are.
 
     `inline`: in `data`; `blob`: in the store, under the hash of its bytes; `reference`: elsewhere, `blob` says where;
-    `memory`: nowhere but in this process; `parts`: in the artifacts of its parts.
+    `memory`: nowhere but in this process; `parts`: in the artifacts of its parts. `files` are those that the value
+    holds: their bytes are not in its own.
     """
 
     digest: Digest
@@ -29,6 +30,7 @@ class Artifact(NamedTuple):
     size: int = 0
     data: bytes = b""
     parts: "tuple[tuple[str, Artifact], ...]" = ()
+    files: "tuple[Artifact, ...]" = ()
 
 
 class Record(NamedTuple):
@@ -45,6 +47,28 @@ class Record(NamedTuple):
     run: str
     environment: Digest
     retention: Literal["cache", "durable"] = "cache"
+
+
+class Acceptance(NamedTuple):
+    """A person's word that a change of code changes no result: a record under the new key, for a known artifact.
+
+    It holds until it is withdrawn. A record that a computation gave goes before it.
+    """
+
+    record: Record  # under the new key; when and by which run it was made is said of the artifact itself
+    source: Key  # of the record that it is taken from
+    before: Digest  # the code of that record
+    pipeline: str
+    by: str
+    at: float  # seconds since 1970
+    note: str = ""
+    withdrawn: str = ""  # by whom
+    withdrawn_at: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """What a person names it by: the beginning of its key."""
+        return self.record.key[:12]
 
 
 def part_of(artifact: Artifact, part: str) -> Artifact:
@@ -87,10 +111,12 @@ def loads(line: bytes) -> Record:
 def _packed(artifact: Artifact) -> list[Any]:
     data = b64encode(artifact.data).decode() if artifact.data else ""
     parts = [[name, _packed(part)] for name, part in artifact.parts]
-    return [artifact.digest, artifact.where, artifact.codec, artifact.blob, artifact.size, data, parts]
+    files = [[_packed(file) for file in artifact.files]] if artifact.files else []
+    return [artifact.digest, artifact.where, artifact.codec, artifact.blob, artifact.size, data, parts, *files]
 
 
 def _unpacked(row: list[Any]) -> Artifact:
-    digest, where, codec, blob, size, data, parts = row
+    digest, where, codec, blob, size, data, parts, *files = row
     inner = tuple((name, _unpacked(part)) for name, part in parts)
-    return Artifact(digest, where, codec, blob, size, b64decode(data) if data else b"", inner)
+    held = tuple(_unpacked(file) for file in files[0]) if files else ()
+    return Artifact(digest, where, codec, blob, size, b64decode(data) if data else b"", inner, held)

@@ -163,17 +163,19 @@ def check_name(name: str) -> str:
 
 
 def _check_source(step: str, name: str, source: Any) -> None:
-    if isinstance(source, Mapping):
-        for item in source.values():
-            _check_source(step, name, item)
-    elif isinstance(source, (list, tuple)):
-        for item in source:
-            _check_source(step, name, item)
-    elif not isinstance(source, (str, Step)):
+    if not _names_only(source):
         raise GraphError(
             f"{step}.bind({name}={source!r}): bind takes names of nodes or parameters, or steps; "
             f"for a value: {step}.with_({name}={source!r})"
         )
+
+
+def _names_only(source: Any) -> bool:
+    if isinstance(source, Mapping):
+        return all(_names_only(item) for item in source.values())
+    if isinstance(source, (list, tuple)):
+        return all(_names_only(item) for item in source)
+    return isinstance(source, (str, Step))
 
 
 @overload
@@ -272,6 +274,8 @@ def _make(fn: Callable[..., Any], *, name: str | None, options: Options, frame: 
     function = underlying(fn)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise GraphError(f"{called} is a generator function; a result must be whole: return a list")
+    if inspect.iscoroutinefunction(function):
+        raise GraphError(f"{called} is an async def; async steps are not in this version of plait")
     textual = any(isinstance(hint, str) for hint in getattr(function, "__annotations__", {}).values())
     local = frame.f_locals if textual and frame.f_locals is not frame.f_globals else None
     made: Step[..., Any] = Step(Definition(fn, check_name(called), options, local), called, {}, {})
@@ -279,8 +283,3 @@ def _make(fn: Callable[..., Any], *, name: str | None, options: Options, frame: 
         if hasattr(fn, attribute):
             setattr(made, attribute, getattr(fn, attribute))
     return made
-
-
-def is_async(step: Step[..., Any]) -> bool:
-    """Whether a step is an `async def`."""
-    return inspect.iscoroutinefunction(underlying(step.fn))

@@ -1,32 +1,39 @@
 """Which name does a value have? Equal content, equal name; any other content, another one.
 
 Each value is written as bytes that say its type, its length and its content, so that no two different values look
-alike (`1`, `1.0`, `True`, `"1"`, `[1]` and `(1,)` all differ). The name is the hash of these bytes. A container
-longer than `INLINE` bytes is written as its hash, which bounds what is held in memory.
+alike (`1`, `1.0`, `True`, `"1"`, `[1]` and `(1,)` all differ). The name is the hash of these bytes.
 
 Kinds of value that the standard library does not know (arrays, frames) are described by their codec. Any other object
-is described by what `__reduce_ex__` gives, walked in the same way: equal trees rebuild equal objects, so the walk can
-miss needlessly, but never hit wrongly. Pickle *bytes* are never hashed: they differ between equal values.
+is described by what `__reduce_ex__` gives (core/reducing.py). How a value is walked is in core/encoder.py.
 """
 
-import copyreg
 import functools
-import struct
+import os
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
+from itertools import chain
 from typing import Any, Protocol
 
 from blake3 import blake3
 
 from plait.core.digest import Digest
-from plait.errors import FingerprintError
+from plait.core.encoder import LEAVES, Encoder, Expanded, Follow, Raw, UnnamedError, Writer, index, shown, text
+from plait.core.reducing import is_code, reduced
+from plait.errors import FingerprintError, PlaitError
 
-INLINE = 2048  # a container whose content takes more bytes is written as its hash
 PARALLEL = 1 << 20  # a buffer of this many bytes is hashed by all cores
+_LONG = 300  # of a path within a value, so many letters are shown
+_threads = blake3.AUTO
 
-_pack = struct.Struct("<cd").pack
-Follow = Callable[[object], bytes]  # a function or class met in a value -> the name of its code
+
+def _alone() -> None:
+    global _threads
+    _threads = 1  # the threads of blake3 do not come along into a forked child, and it would wait for them for ever
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_alone)
 
 
 class Kind(Protocol):
@@ -41,28 +48,25 @@ class Kind(Protocol):
 class Stream:
     """Where a codec writes what makes a value itself; each item is framed, so that items cannot run together."""
 
-    __slots__ = ("_chunks", "_encoder", "rigid")
+    __slots__ = ("items", "rigid")
 
-    def __init__(self, encoder: "_Encoder") -> None:
-        self._encoder = encoder
-        self.rigid = encoder.rigid > 0  # within an object that is not rebuilt: then the layout of the value counts
-        self._chunks: list[bytes] = []
+    def __init__(self, *, rigid: bool) -> None:
+        self.rigid = rigid  # within an object that is not rebuilt: then the layout of the value counts
+        self.items: list[object] = []
 
     def value(self, value: object) -> None:
         """A value within the value: a name, an index, an element."""
-        self._chunks.append(self._encoder.encode(value))
+        self.items.append(value)
 
     def text(self, text: str) -> None:
-        self._chunks.append(_str(self._encoder, text))
+        self.items.append(text)
 
     def buffer(self, buffer: Any) -> None:
         """The bytes of a contiguous buffer, however large; they are hashed where they are."""
         view = memoryview(buffer).cast("B")
-        threads = blake3.AUTO if len(view) >= PARALLEL else 1
-        self._chunks.append(b"#" + len(view).to_bytes(8, "little") + blake3(view, max_threads=threads).digest())
-
-    def content(self) -> bytes:
-        return b"".join(self._chunks)
+        threads = _threads if len(view) >= PARALLEL else 1
+        size = len(view).to_bytes(8, "little")
+        self.items.append(Raw(b"#" + size + blake3(view, max_threads=threads).digest()))
 
 
 class Values:
@@ -70,37 +74,33 @@ class Values:
 
     def __init__(self, kinds: Sequence[Kind], follow: Follow) -> None:
         self._follow = follow
-        self._writers: dict[type, Callable[[_Encoder, Any], bytes]] = dict(_WRITERS)
+        self._writers: dict[type, Writer] = dict(_WRITERS)
         self._kinds = tuple(kinds)
 
     def digest(self, value: object) -> Digest:
         """The name of a value; `FingerprintError` with the path inside where a part of it has none."""
-        leaf = _LEAVES.get(type(value))
-        content = self.encode(value, self._follow) if leaf is None else leaf(_NO_ENCODER, value)
-        return Digest(blake3(content).hexdigest())
+        leaf = LEAVES.get(type(value))
+        return Digest(blake3(self.encode(value, self._follow) if leaf is None else leaf(value)).hexdigest())
 
     def encode(self, value: object, follow: Follow) -> bytes:
         """The bytes that make a value itself; `follow` names the functions and classes in it."""
         try:
-            return _Encoder(self, follow).encode(value)
-        except RecursionError:
-            message = f"a {type(value).__name__} is nested too deeply to be named; flatten it, or give its type a codec"
-            raise FingerprintError(message) from None
-        except _UnnamedError as unnamed:
-            path, reason = unnamed.path(), unnamed.reason
+            return Encoder(self._writer, follow).encode(value)
+        except UnnamedError as unnamed:
+            path, reason = _shortened(unnamed.path), unnamed.reason
             raise FingerprintError(f"{path or 'it'} has no content to name: {reason}") from unnamed.__cause__
 
     def parts_digest(self, cls: type, parts: Iterable[tuple[str, Digest]]) -> Digest:
         """The name of a NamedTuple, from the names of its parts alone."""
         return Digest(blake3(_parts(self._follow(cls), parts)).hexdigest())
 
-    def writer(self, cls: type, value: object) -> Callable[["_Encoder", Any], bytes]:
+    def _writer(self, cls: type, value: object) -> Writer:
         """How values of a type are written, looked up once a type."""
         if (known := self._writers.get(cls)) is None:
             known = self._writers[cls] = self._choose(cls, value)
         return known
 
-    def _choose(self, cls: type, value: object) -> Callable[["_Encoder", Any], bytes]:
+    def _choose(self, cls: type, value: object) -> Writer:
         if hasattr(cls, "__plait_digest__"):
             return _own
         if hasattr(cls, "__plait_code__"):  # a step: its functions, none of its options
@@ -108,151 +108,58 @@ class Values:
         for kind in self._kinds:
             if kind.accepts(value):
                 return functools.partial(_by_kind, kind)
-        if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, types.MethodWrapperType)):
+        if is_code(value):
             return _code
         if isinstance(value, Enum):
             return _enum
         if isinstance(value, tuple) and hasattr(cls, "_fields"):
             return _named_tuple
-        return _reduced
+        return reduced
 
 
-class _UnnamedError(Exception):
-    """A part of a value has no name; where it is, is gathered on the way out."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.steps: list[str] = []
-
-    def path(self) -> str:
-        return "".join(reversed(self.steps)).lstrip(".")
+def _shortened(path: str) -> str:
+    return path if len(path) <= _LONG else f"{path[: _LONG // 2]}…{path[-_LONG // 2 :]}"
 
 
-class _Encoder:
-    """One walk over one value."""
-
-    __slots__ = ("_back", "_depths", "_large", "_values", "follow", "rigid")
-
-    def __init__(self, values: Values, follow: Follow) -> None:
-        self._values = values
-        self.follow = follow
-        self._depths: dict[int, int] = {}  # the containers that we are in
-        self._large: dict[tuple[int, bool], tuple[bytes, object]] = {}  # written before; held, so that ids stay theirs
-        self._back = 0
-        self.rigid = 0  # how many objects we are in that are kept as they are, and so keep the layout of what they hold
-
-    def encode(self, value: object) -> bytes:
-        cls = type(value)
-        leaf = _LEAVES.get(cls)
-        if leaf is not None:
-            return leaf(self, value)
-        me = id(value)
-        if (known := self._large.get((me, self.rigid > 0))) is not None:
-            return known[0]
-        if me in self._depths:  # a cycle: how many levels up
-            self._back += 1
-            return b"^%d;" % (len(self._depths) - self._depths[me])
-        self._depths[me] = len(self._depths)
-        back = self._back
-        try:
-            content = self._values.writer(cls, value)(self, value)
-        finally:
-            del self._depths[me]
-        if len(content) <= INLINE:
-            return content
-        content = content[:1] + b"#" + blake3(content).digest()
-        if back == self._back:
-            self._large[me, self.rigid > 0] = content, value
-        return content
-
-    def child(self, step: str, value: object) -> bytes:
-        try:
-            return self.encode(value)
-        except _UnnamedError as unnamed:
-            unnamed.steps.append(step)
-            raise
-
-    def children(self, values: Sequence[object]) -> bytes:
-        encode = self.encode
-        try:
-            return b"".join([encode(value) for value in values])
-        except _UnnamedError:
-            return b"".join([self.child(f"[{i}]", value) for i, value in enumerate(values)])
+def _dict(_: Encoder, value: dict[object, object]) -> Expanded:
+    """A dict with keys of any kind; one whose keys are all text, the encoder knows."""
+    return Expanded(b"D%x;" % len(value), list(chain.from_iterable(value.items())), _key)
 
 
-def _none(_: _Encoder, __: None) -> bytes:
-    return b"N"
+def _key(value: dict[object, object], number: int) -> str:
+    found = shown(list(value)[number // 2])
+    return f" key {found}" if number % 2 == 0 else f"[{found}]"
 
 
-def _bool(_: _Encoder, value: bool) -> bytes:
-    return b"T" if value else b"F"
+def _set(_: Encoder, value: set[object]) -> Expanded:
+    return Expanded(b"", value, _member, _sorted)
 
 
-def _int(_: _Encoder, value: int) -> bytes:
-    return b"i%x;" % value
+def _member(value: set[object], number: int) -> str:
+    return f"{{{shown(list(value)[number])}}}"
 
 
-def _float(_: _Encoder, value: float) -> bytes:
-    return _pack(b"f", value) if value == value else b"n"  # every NaN is the same one
+def _sorted(value: "set[object] | frozenset[object]", chunks: list[bytes]) -> bytes:
+    """A set has no order: what its items come to is put in order."""
+    return b"%b%x;" % (b"{" if type(value) is set else b"}", len(value)) + b"".join(sorted(chunks))
 
 
-def _complex(encoder: _Encoder, value: complex) -> bytes:
-    return b"c" + _float(encoder, value.real) + _float(encoder, value.imag)
+def _mapping_proxy(_: Encoder, value: types.MappingProxyType[object, object]) -> Expanded:
+    return Expanded(b"m", (dict(value),), lambda _, __: "")
 
 
-def _str(_: _Encoder, value: str) -> bytes:
-    raw = value.encode("utf-8", "surrogatepass")
-    return b"s%x;" % len(raw) + raw
+def _code(encoder: Encoder, value: object) -> Expanded:
+    return Expanded(encoder.code(value), (), index)
 
 
-def _bytes(_: _Encoder, value: bytes) -> bytes:
-    if len(value) > INLINE:
-        return b"B%x;" % len(value) + blake3(value).digest()
-    return b"b%x;" % len(value) + value
+def _function(encoder: Encoder, value: Any) -> Expanded:
+    """A function that is a value may be asked for its name, as frames do that are aggregated by it."""
+    return Expanded(b"F" + encoder.code(value) + text(str(value.__name__)), (), index)
 
 
-def _ellipsis(_: _Encoder, __: object) -> bytes:
-    return b"E"
-
-
-def _list(encoder: _Encoder, value: list[object]) -> bytes:
-    return b"l%x;" % len(value) + encoder.children(value)
-
-
-def _tuple(encoder: _Encoder, value: tuple[object, ...]) -> bytes:
-    return b"t%x;" % len(value) + encoder.children(value)
-
-
-def _dict(encoder: _Encoder, value: dict[object, object]) -> bytes:
-    encode = encoder.encode
-    head = b"d%x;" % len(value)
-    try:
-        return head + b"".join([encode(key) + encode(item) for key, item in value.items()])
-    except _UnnamedError:
-        pairs = [encoder.child(f" key {key!r}", key) + encoder.child(f"[{key!r}]", x) for key, x in value.items()]
-        return head + b"".join(pairs)
-
-
-def _set(encoder: _Encoder, value: set[object]) -> bytes:
-    return b"{%x;" % len(value) + b"".join(sorted([encoder.child(f"{{{item!r}}}", item) for item in value]))
-
-
-def _frozenset(encoder: _Encoder, value: frozenset[object]) -> bytes:
-    return b"}%x;" % len(value) + b"".join(sorted([encoder.child(f"{{{item!r}}}", item) for item in value]))
-
-
-def _mapping_proxy(encoder: _Encoder, value: types.MappingProxyType[object, object]) -> bytes:
-    return b"m" + _dict(encoder, dict(value))
-
-
-def _code(encoder: _Encoder, value: object) -> bytes:
-    name = encoder.follow(value)
-    return b"C%x;" % len(name) + name
-
-
-def _enum(encoder: _Encoder, value: Enum) -> bytes:
-    return b"e" + _code(encoder, type(value)) + _str(encoder, str(value.name)) + encoder.encode(value.value)
+def _enum(encoder: Encoder, value: Enum) -> Expanded:
+    head = b"e" + encoder.code(type(value)) + text(str(value.name))
+    return Expanded(head, (value.value,), lambda _, __: ".value")
 
 
 def _parts(token: bytes, parts: Iterable[tuple[str, Digest]]) -> bytes:
@@ -260,84 +167,40 @@ def _parts(token: bytes, parts: Iterable[tuple[str, Digest]]) -> bytes:
     return b"p%x;" % len(token) + token + b"%x;" % len(names) + b"".join(names)
 
 
-def _named_tuple(encoder: _Encoder, value: Any) -> bytes:
-    parts = [
-        (name, Digest(blake3(encoder.child(f".{name}", part)).hexdigest()))
-        for name, part in zip(value._fields, value, strict=True)
-    ]
-    return _parts(encoder.follow(type(value)), parts)
+def _named_tuple(encoder: Encoder, value: Any) -> Expanded:
+    def finish(_: Any, chunks: list[bytes]) -> bytes:
+        digests = [Digest(blake3(chunk).hexdigest()) for chunk in chunks]
+        return _parts(encoder.token(type(value)), zip(value._fields, digests, strict=True))
+
+    return Expanded(b"", value, lambda value, number: f".{value._fields[number]}", finish)
 
 
-def _by_kind(kind: Kind, encoder: _Encoder, value: object) -> bytes:
-    stream = Stream(encoder)
-    encoder.rigid += 1
+def _by_kind(kind: Kind, encoder: Encoder, value: object) -> Expanded:
+    stream = Stream(rigid=encoder.rigid)
     try:
         kind.digest(value, stream)
-    finally:
-        encoder.rigid -= 1
-    return b"k" + _str(encoder, kind.name) + stream.content()
-
-
-def _own(encoder: _Encoder, value: Any) -> bytes:
-    return b"o" + _code(encoder, type(value)) + encoder.child(".__plait_digest__()", value.__plait_digest__())
-
-
-def _reduced(encoder: _Encoder, value: Any) -> bytes:
-    cls = type(value)
-    try:
-        reducer = copyreg.dispatch_table.get(cls)
-        reduced = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+    except FingerprintError as error:
+        raise UnnamedError(str(error)) from error
+    except (OSError, MemoryError, PlaitError):  # of a file that is not there, that is the thing to say
+        raise
     except Exception as error:
-        raise _UnnamedError(f"{cls.__module__}.{cls.__qualname__} cannot be taken apart ({error})") from error
-    if isinstance(reduced, str):
-        return b"g" + _str(encoder, value.__module__) + _str(encoder, reduced)
-    encoder.rigid += 1
-    try:
-        return _tree(encoder, cls, reduced)
-    finally:
-        encoder.rigid -= 1
+        raise UnnamedError(f"{type(error).__name__}: {error}") from error
+    items = stream.items
+    head = b"k" + text(kind.name) + b"%x;" % len(items)
+    return Expanded(head, items, lambda _, __: "", rigid=True)
 
 
-def _tree(encoder: _Encoder, cls: type, reduced: tuple[Any, ...]) -> bytes:
-    """What would make the object again: how, of what, and with what put in."""
-    make, arguments, state, items, pairs = (*reduced, None, None, None, None)[:5]
-    content = [b"r", encoder.child("", cls), encoder.child("", make), encoder.child("", arguments)]
-    content.append(_state(encoder, cls, state))
-    content.append(b"-" if items is None else encoder.child("", list(items)))
-    content.append(b"-" if pairs is None else encoder.child("", [(key, item) for key, item in pairs]))
-    if len(reduced) == 6 and reduced[5] is not None:
-        content.append(encoder.child("", reduced[5]))
-    return b"".join(content)
+def _own(encoder: Encoder, value: Any) -> Expanded:
+    head = b"o" + encoder.code(type(value))
+    return Expanded(head, (value.__plait_digest__(),), lambda _, __: ".__plait_digest__()")
 
 
-def _state(encoder: _Encoder, cls: type, state: object) -> bytes:
-    """What an object holds. The order in which attributes were set, and what it cached of itself, do not count."""
-    if not isinstance(state, dict) or not all(type(name) is str for name in state):
-        return encoder.child("", state)
-    kept = [name for name in sorted(state) if not isinstance(getattr(cls, name, None), functools.cached_property)]
-    pairs = [_str(encoder, name) + encoder.child(f".{name}", state[name]) for name in kept]
-    return b"a%x;" % len(kept) + b"".join(pairs)
-
-
-_NO_ENCODER: Any = None  # leaves hold nothing that would need one
-_LEAVES: dict[type, Callable[[_Encoder, Any], bytes]] = {
-    type(None): _none,
-    bool: _bool,
-    int: _int,
-    float: _float,
-    complex: _complex,
-    str: _str,
-    bytes: _bytes,
-    type(...): _ellipsis,
-}
-_WRITERS: dict[type, Callable[[_Encoder, Any], bytes]] = {
-    list: _list,
-    tuple: _tuple,
+_WRITERS: dict[type, Writer] = {
     dict: _dict,
     set: _set,
-    frozenset: _frozenset,
+    frozenset: _set,
     types.MappingProxyType: _mapping_proxy,
     type: _code,
-    types.FunctionType: _code,
+    types.FunctionType: _function,
     types.BuiltinFunctionType: _code,
 }

@@ -23,6 +23,7 @@ from plait.ports import Clock, Executor, Ledger
 from plait.runtime.digests import InputDigests
 from plait.runtime.events import Cached, Failed, Finished, Lost, RunEvent, Skipped, Started
 from plait.runtime.frontier import Frontier
+from plait.runtime.naming import warn_once
 from plait.runtime.request import MEMORY, Request, State
 from plait.runtime.traces import Broken, users_own
 from plait.runtime.vault import Vault
@@ -238,6 +239,8 @@ class _Scheduler:
                 done = future.result()
                 if isinstance(done, Broken):
                     done.again()
+                for category, message in done.warnings:
+                    warn_once(category, message)
             except ArtifactLost as lost:
                 yield from self._again(name, lost)
             except Exception as error:
@@ -276,7 +279,7 @@ class _Scheduler:
             self.state.keys[name],
             artifact,
             name,
-            definition.home,
+            self.vault.naming.home(definition),
             code.digest,
             tuple(self.inputs[name]),
             seconds,

@@ -1,51 +1,89 @@
 """The names of values and of code, as they are now: one snapshot of the live program, made for each run."""
 
+import sys
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import FunctionType
+from typing import Any, TypeAlias
 
 from plait.core.code import Code, Walk
+from plait.core.code.surroundings import Surroundings
 from plait.core.definition import Definition
+from plait.core.digest import Digest
 from plait.core.graph import Graph
 from plait.core.keys import key_prefix
 from plait.core.sources import params as params_of
 from plait.core.values import Values
 from plait.errors import FingerprintError, GraphError, OpaqueCode
 from plait.ports import Codec
-from plait.runtime.surroundings import live
 
+Told: TypeAlias = Sequence[tuple[type[Warning], str]]
+Meeting: TypeAlias = Callable[[str], AbstractContextManager[None]]
+
+_OURS = str(Path(__file__).parent.parent)  # a warning points at the user's line, not at ours
 _said: set[str] = set()  # what was warned of in this process
+_told: ContextVar[list[tuple[type[Warning], str]] | None] = ContextVar("told", default=None)
 
 
 class Naming:
     """How values and code are named while one run lasts; a step's code is walked once, however many nodes it has."""
 
-    def __init__(self, codecs: Sequence[Codec], environment: Mapping[str, str], *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        codecs: Sequence[Codec],
+        environment: Mapping[str, str],
+        surroundings: Surroundings,
+        *,
+        strict: bool,
+        main: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._made_of = codecs, environment, surroundings, strict
+        self._surroundings = surroundings
+        self._main = main or {}  # in a worker: the names of what `__main__` defines in the process that sent the work
         self._values = Values([codec for codec in codecs if codec.names_values], self._follow)
-        self._walk = Walk(live(), self._values.encode)
+        self._walk = Walk(surroundings, self._values.encode)
         self._environment = environment
-        self._strict = strict
+        self.strict = strict
         self._codes: dict[Definition, tuple[Code, bytes]] = {}
         self.digest = self._values.digest
         self.parts_digest = self._values.parts_digest
 
+    def __reduce__(self) -> Any:
+        return _naming, (*self._made_of, self._main or {name: self._walk.token(obj) for name, obj in _main_defines()})
+
     def _follow(self, obj: object) -> bytes:
+        if self._main and getattr(obj, "__module__", "") == "__main__":
+            known = self._main.get(getattr(obj, "__qualname__", ""))
+            if known is not None:
+                return known
         return self._walk.token(obj)
 
-    def check_params(self, params: Mapping[str, Any], graph: Graph) -> None:
-        """Every parameter that is in a key must have a name: better said now than after an hour of work."""
+    def check_params(self, params: Mapping[str, Any], graph: Graph, meeting: Meeting) -> None:
+        """Every parameter that is in a key must have a name: better said now than after an hour of work.
+
+        `meeting` is told which one is named, by its address.
+        """
         unkeyed = _unkeyed(graph)
         for address, value in params.items():
             if address in unkeyed:
                 continue
             try:
-                self.digest(value)
+                with meeting(address):
+                    self.digest(value)
             except FingerprintError as error:
                 user = graph.parameters[address].users[0]
                 raise FingerprintError(
                     f"the parameter {address} ({user}) cannot be named: {error}. Give its type a __plait_digest__, "
                     f'or leave it out of the key: @step(ignore=["{user.partition("(")[2][:-1]}"])'
                 ) from error
+
+    def home(self, definition: Definition) -> str:
+        """Where a step is defined; what a script defines, under the name by which it would be imported."""
+        module, _, name = definition.home.partition(":")
+        return f"{self._surroundings.module_name(module)}:{name}"
 
     def code(self, definition: Definition) -> Code:
         """What a step's code is, with all that it reaches."""
@@ -54,6 +92,10 @@ class Naming:
     def prefix(self, definition: Definition) -> bytes:
         """What the keys of all nodes of a step begin with."""
         return self._coded(definition)[1]
+
+    def prefix_of(self, definition: Definition, code: Digest) -> bytes:
+        """What these keys would begin with under other code, all else as it is now."""
+        return key_prefix(definition, code, self._environment)
 
     def _coded(self, definition: Definition) -> tuple[Code, bytes]:
         known = self._codes.get(definition)
@@ -68,7 +110,7 @@ class Naming:
         )
         for sentence in code.opaque:
             message = _OPAQUE.format(step=definition.name, what=sentence)
-            if self._strict:
+            if self.strict:
                 raise GraphError(message)
             warn_once(OpaqueCode, message)
         return code, key_prefix(definition, code.digest, self._environment)
@@ -84,11 +126,45 @@ def _unkeyed(graph: Graph) -> set[str]:
     return {address for address, keyed in read.items() if not keyed}
 
 
+def _naming(
+    codecs: Sequence[Codec],
+    environment: Mapping[str, str],
+    surroundings: Surroundings,
+    strict: bool,
+    main: Mapping[str, bytes],
+) -> Naming:
+    return Naming(codecs, environment, surroundings, strict=strict, main=main)
+
+
+def _main_defines() -> Iterator[tuple[str, object]]:
+    """The functions and classes of `__main__`: they travel whole, and their modules do not."""
+    for thing in list(vars(sys.modules["__main__"]).values()):
+        if isinstance(thing, (type, FunctionType)) and thing.__module__ == "__main__":
+            yield thing.__qualname__, thing
+
+
 def warn_once(category: type[Warning], message: str) -> None:
     """A warning, once a process."""
-    if message not in _said:
+    told = _told.get()
+    if told is not None:
+        told.append((category, message))
+    elif message not in _said:
         _said.add(message)
-        warnings.warn(message, category, stacklevel=2)
+        frame, level = sys._getframe(1), 2
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def collecting() -> Iterator[list[tuple[type[Warning], str]]]:
+    """In a worker process: warnings are not given, but handed over to whoever the user looks at."""
+    told: list[tuple[type[Warning], str]] = []
+    token = _told.set(told)
+    try:
+        yield told
+    finally:
+        _told.reset(token)
 
 
 _OPAQUE = (

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from plait.core.digest import Key
     from plait.core.manifest import Change
     from plait.core.reasons import Reason
 
@@ -19,6 +20,7 @@ class Planned(NamedTuple):
     changed: "tuple[Change, ...]" = ()  # in its code
     waits_for: tuple[str, ...] = ()
     seconds: float = 0.0  # that it took when it was made, for a hit
+    key: "Key | None" = None  # where all that it reads is known
 
 
 class Plan:
@@ -74,9 +76,11 @@ def code_change(changed: "tuple[Change, ...]") -> str:
         return "its code changed"
     first = changed[0]
     what = "its code" if len(first.path) == 1 else f"{first.kind} {first.name}"
+    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+    if first.short is not None:
+        return f"{what} {' -> '.join(first.short)}{more}"
     plus = sum(line.startswith("+") for line in first.lines)
     minus = len(first.lines) - plus
     size = ", ".join(f"{sign}{n}" for sign, n in (("+", plus), ("-", minus)) if n)
-    more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     how = f"{what} {first.how}" if first.how != "changed" else f"{what} changed"
     return f"{how}{f' ({size} lines)' if size else ''}{more}"

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from plait.core.digest import Digest, Key
 from plait.core.graph import Node
 from plait.core.keys import arguments, node_key
 from plait.core.manifest import Change, changes, manifest, parts
-from plait.core.reasons import Reason, nearest, reasons
-from plait.core.records import Artifact
+from plait.core.reasons import Reason, differences, kind_of, nearest, reasons
+from plait.core.records import Artifact, Record
+from plait.core.sources import outputs
 from plait.ports import Clock, Ledger
 from plait.runtime.digests import InputDigests
 from plait.runtime.execute import is_fresh
@@ -15,15 +17,19 @@ from plait.runtime.plan import Plan, Planned
 from plait.runtime.request import Request
 from plait.runtime.vault import Vault
 
+_EARLIER = 100  # records of a step that are looked at
+
 
 def plan(request: Request, *, vault: Vault, ledger: Ledger | None, clock: Clock) -> Plan:
     """What `execute` would do with a request."""
-    planning = _Planning(request, vault, ledger, clock)
+    planning = Planning(request, vault, ledger, clock)
     given = [planning.give(name, value) for name, value in request.given.items()]
     return Plan(request.graph.name, given + [planning.node(name) for name in request.needed])
 
 
-class _Planning:
+class Planning:
+    """What is known while the nodes of a request are looked at, each after those that it reads."""
+
     def __init__(self, request: Request, vault: Vault, ledger: Ledger | None, clock: Clock) -> None:
         self.request, self.vault, self.ledger, self.clock = request, vault, ledger, clock
         self.artifacts: dict[str, Artifact] = {}  # of the nodes that are known
@@ -48,27 +54,45 @@ class _Planning:
         key = node_key(self.vault.naming.prefix(node.definition), given)
         record = self.ledger.find([key]).get(key)
         if record is None:
-            earlier = self.ledger.earlier(node.definition.home)
-            found = reasons(node, self.vault.naming.code(node.definition).digest, given, earlier)
-            return Planned(name, "run", tuple(found), self._changed(self.ledger, node, found))
+            return self._missed(self.ledger, node, given, key)
         if not is_fresh(node, record, self.clock.now()):
-            return Planned(name, "run", (Reason("too old" if node.definition.options.cache else "runs each time"),))
+            word = "too old" if node.definition.options.cache else "runs each time"
+            return Planned(name, "run", (Reason(word),), key=key)
         if name in self.request.read and not self.vault.available(record.artifact):
-            return Planned(name, "run", (Reason("its bytes are gone"),))
+            return Planned(name, "run", (Reason("its bytes are gone"),), key=key)
         self.artifacts[name] = record.artifact
-        return Planned(name, "hit", seconds=record.seconds)
+        return Planned(name, "hit", seconds=record.seconds, key=key)
+
+    def _missed(self, ledger: Ledger, node: Node, given: list[tuple[str, Digest]], key: Key) -> Planned:
+        """A node whose key was never seen."""
+        code = self.vault.naming.code(node.definition).digest
+        found = reasons(node, code, given, ledger.earlier(self.vault.naming.home(node.definition)))
+        before = found[0].before
+        if before is not None and found[0].word != "environment" and not self.same_surroundings(node, before):
+            found.append(Reason("environment", before=before))
+        return Planned(node.name, "run", tuple(found), self._changed(ledger, node, found), key=key)
+
+    def same_surroundings(self, node: Node, before: Record) -> bool:
+        """Would that code and those inputs have the same key now? Then the declared environment is as it was."""
+        return node_key(self.vault.naming.prefix_of(node.definition, before.code), before.inputs) == before.key
 
     def _waiting(self, ledger: Ledger, node: Node, unknown: tuple[str, ...]) -> Planned:
-        """A node whose inputs are not known yet; it is sure to run, if its own code was never seen."""
-        earlier = ledger.earlier(node.definition.home, 100)
+        """A node some of whose inputs are not known yet; it is sure to run, if code and the others were never seen."""
+        earlier = ledger.earlier(self.vault.naming.home(node.definition), _EARLIER)
         code = self.vault.naming.code(node.definition).digest
         if not earlier:
             return Planned(node.name, "run", (Reason("new"),), waits_for=unknown)
         if node.definition.options.cache is False:
             return Planned(node.name, "run", (Reason("runs each time"),), waits_for=unknown)
-        if any(record.code == code for record in earlier):
+        missing = {name for name, source in node.inputs if any(out.node in unknown for out in outputs(source))}
+        others = node._replace(inputs=tuple(given for given in node.inputs if given[0] not in missing))
+        known = arguments(others, self.digests)
+        before = nearest(node.name, code, dict(known), [r for r in earlier if r.code == code] or earlier)
+        fits = any(record.code == code and set(known) <= set(record.inputs) for record in earlier)
+        if fits or (before.code == code and len(earlier) == _EARLIER):  # there may be more records than were asked for
             return Planned(node.name, "wait", waits_for=unknown)
-        found = [Reason("code", before=nearest(node, code, {}, earlier))]
+        found = differences(before, code, known, lambda name: kind_of(node, name))
+        found = [reason for reason in found if reason.input not in missing]
         return Planned(node.name, "run", tuple(found), self._changed(ledger, node, found), unknown)
 
     def _changed(self, ledger: Ledger, node: Node, found: Sequence[Reason]) -> tuple[Change, ...]:

@@ -1,6 +1,6 @@
 """A run, as the user holds it: what it gave, what became of each node, and what went wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, assert_never, cast, overload
 
 from plait.core.definition import near
@@ -54,6 +54,7 @@ class Run(Generic[R_co]):
         self._state = state
         self._vault = vault
         self._targets = tuple(targets)
+        self._recount: Callable[[Run[Any], str], str] | None = None  # given by who knows where the history is
 
     @property
     def ok(self) -> bool:
@@ -123,12 +124,27 @@ class Run(Generic[R_co]):
         ]
         return pandas.DataFrame(rows, columns=["node", "state", "seconds", "digest"]).set_index("node")
 
+    def explain(self, node: str | Step[..., Any]) -> str:
+        """Why a node ran in this run, or was a hit in it: what was not as in the nearest record before it."""
+        name = node if isinstance(node, str) and node in self._state.states else self._node(node)
+        if name not in self._state.states:
+            raise PlaitError(f"{name} was not asked for in this run{near(name, list(self._state.states))}")
+        if self._recount is None:
+            return f"{name}: {self._state.states[name]}. The run {self.id} kept nothing, so that no more is known."
+        return self._recount(self, name)
+
+    def _node(self, key: Any) -> str:
+        source = self._source(key)
+        if not isinstance(source, Output):
+            raise GraphError(f"{key!r} is no single node; name one: {', '.join(self._state.states)}")
+        return source.node
+
     def report(self) -> str:
         """The run in a few lines."""
         counted = {word: [n for n, s in self._state.states.items() if s == word] for word in _SAID}
         said = ", ".join(f"{len(nodes)} {_SAID[word]}" for word, nodes in counted.items() if nodes)
         if set(self._state.states.values()) <= {"hit", "given"}:
-            said = f"nothing to do, all {len(counted['hit'])} up to date"
+            said = f"nothing to do, {'all ' if len(counted['hit']) > 1 else ''}{len(counted['hit'])} up to date"
         lines = [f"{self._graph.name}: {said}, in {readable(self.seconds)}"]
         lines += [f"  failed: {node}: {type(e).__name__}: {e}" for node, e in self._state.failures.items()]
         return "\n".join(lines)

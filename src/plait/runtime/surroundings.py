@@ -19,10 +19,11 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
-from plait.core.location import same
-from plait.core.surroundings import Origin, Package, Project, Standard
+from plait.core.code.location import same
+from plait.core.code.surroundings import Origin, Package, Project, Standard
 
 _MAIN = ("__main__", "__mp_main__")  # the second is what the first is called in a spawned worker
 _SITE = ("site-packages", "dist-packages")
@@ -103,6 +104,9 @@ class Live:
             return not same(imported, compile(text, file, "exec", dont_inherit=True))
         except (SyntaxError, ValueError, EOFError, TypeError):
             return True
+
+    def __reduce__(self) -> Any:
+        return Live, (self.texts_of(_codes_of_main()), self.module_name("__main__"))
 
     def origin(self, module: str) -> Origin:
         """Whose code a module is; what lies neither in the standard library nor in site-packages is the user's."""
@@ -191,6 +195,15 @@ class Live:
                 found[_normal(name)] = (_normal(name), version, Path(site, entry))
             self._installed[site] = found
         return self._installed[site]
+
+
+def _codes_of_main() -> Iterator[CodeType]:
+    """The code that `__main__` defines: of its functions, its steps, and the methods of its classes."""
+    for thing in list(vars(sys.modules["__main__"]).values()):
+        functions = (
+            vars(thing).values() if isinstance(thing, type) else getattr(thing, "__plait_code__", {"": thing}).values()
+        )
+        yield from (function.__code__ for function in functions if isinstance(function, FunctionType))
 
 
 @functools.cache

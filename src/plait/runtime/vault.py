@@ -6,18 +6,20 @@ The same happens in every executor, and whether the value was made now or read b
 """
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from plait.core.calling import join, split
-from plait.core.containers import IMMUTABLE, is_container, rebuild
+from plait.core.containers import IMMUTABLE, UncopiableError, is_container, one_nan, rebuilt
 from plait.core.definition import Definition
 from plait.core.digest import Digest, Key
 from plait.core.records import BY_KEY, Artifact, by_key
-from plait.errors import ArtifactLost, FingerprintError, PlaitError, StoreError, UnnamedResult
-from plait.files import Dir, File
+from plait.errors import ArtifactLost, FingerprintError, StoreError, UnnamedResult
+from plait.files import Dir, File, attached
 from plait.ports import Blobs, Codec, UnwritableError
+from plait.runtime.contents import Contents
+from plait.runtime.kept import KeptFiles
 from plait.runtime.naming import Naming, unnamed, warn_once
 
 INLINE = 16 * 1024  # values up to this many bytes ride inside their record
@@ -26,17 +28,24 @@ INLINE = 16 * 1024  # values up to this many bytes ride inside their record
 class Vault:
     """The codecs and the blobs of a run, small enough to be sent to a worker once."""
 
-    def __init__(self, blobs: Blobs, codecs: Sequence[Codec], environment: Mapping[str, str], *, strict: bool) -> None:
+    def __init__(
+        self,
+        blobs: Blobs,
+        codecs: Sequence[Codec],
+        naming: Naming,
+        contents: Contents,
+    ) -> None:
         self.blobs = blobs
         self.codecs = tuple(codecs)
-        self.naming = Naming(codecs, environment, strict=strict)
-        self._remade = codecs, environment, strict
+        self.naming = naming
+        self.contents = contents
+        self.files = KeptFiles(blobs, contents, codecs, naming.digest)
         self._by_name = {codec.name: codec for codec in codecs}
         self._by_type: dict[type, Codec] = {}
         self._stable: dict[type, bool] = {}
 
     def __reduce__(self) -> Any:
-        return _vault, (self.blobs, *self._remade)
+        return Vault, (self.blobs, self.codecs, self.naming, self.contents)
 
     def codec(self, value: Any) -> Codec:
         """The codec of a value's type."""
@@ -50,9 +59,9 @@ class Vault:
         """The value in its one layout."""
         cls = type(value)
         if cls in IMMUTABLE:
-            return value
+            return one_nan(value)
         if is_container(cls):
-            return rebuild(value, self.canonical)
+            return rebuilt(value, self.canonical)
         codec = self.codec(value)
         made = codec.canonical(value)
         if codec.runs_code and not self._is_stable(cls, value, made):
@@ -64,12 +73,12 @@ class Vault:
         cls = type(value)
         if cls in IMMUTABLE:
             return value
-        if is_container(cls):
-            return rebuild(value, self.share)
         try:
-            return self.codec(value).share(value)
+            return rebuilt(value, self.share) if is_container(cls) else self.codec(value).share(value)
+        except UncopiableError:
+            return value  # as below
         except Exception:
-            if value is not None and self._by_type[cls].runs_code:
+            if not is_container(cls) and self._by_type[cls].runs_code:
                 return value  # it could not be kept either, which was said when it was made
             raise
 
@@ -107,30 +116,29 @@ class Vault:
         return Artifact(digest, "parts", parts=parts)
 
     def _publish(self, definition: Definition, value: Any, key: Key, scratch: Path | None) -> tuple[Artifact, Any]:
-        if type(value) is File:
-            return self._publish_file(value, scratch)
         if scratch is not None:
-            value = self.out_of_scratch(value, scratch)
-        digest = None
+            value = self.files.out_of_scratch(value, scratch)
+        if type(value) in (File, Dir):
+            return self.files.artifact(value), value
+        digest, canonical = Digest(BY_KEY + key), value
         try:
-            digest = self.naming.digest(value)
-            return self._keep(value, digest)
+            content = self.naming.digest(value)
+            canonical = _attempt(self.canonical, value)
+            digest = content  # only now: what is not canonical is no more than how it was made
+            return self._keep(canonical, digest), canonical
         except (FingerprintError, UnwritableError) as reason:
             warn_once(UnnamedResult, unnamed(_result(definition, value), reason))
-            if digest is None or isinstance(reason, FingerprintError):
-                digest = Digest(BY_KEY + key)
-            return Artifact(digest, "memory"), value
+            return Artifact(digest, "memory"), canonical
 
-    def _keep(self, value: Any, digest: Digest) -> tuple[Artifact, Any]:
-        codec = self.codec(value)
-        canonical = _attempt(self.canonical, value)
+    def _keep(self, canonical: Any, digest: Digest) -> Artifact:
+        codec = self.codec(canonical)
         try:
-            return self._write(digest, codec, canonical), canonical
+            return self._write(digest, codec, canonical)
         except UnwritableError:
             last = self.codecs[-1]
             if codec is last:
                 raise
-            return self._write(digest, last, canonical), canonical
+            return self._write(digest, last, canonical)
 
     def _is_stable(self, cls: type, value: Any, made: Any) -> bool:
         """Does a value of this type come back as itself? Tried once a type, where only a general codec knows it."""
@@ -140,35 +148,17 @@ class Vault:
 
     def _write(self, digest: Digest, codec: Codec, value: Any) -> Artifact:
         head = _Head()
-        try:
-            _attempt(codec.write, value, head)
-        except _TooLongError:
-            blob, size = self.blobs.put(lambda file: _attempt(codec.write, value, file))
-            return Artifact(digest, "blob", codec.name, blob, size)
-        data = head.getvalue()
-        return Artifact(digest, "inline", codec.name, size=len(data), data=data)
-
-    def _publish_file(self, file: File, scratch: Path | None) -> tuple[Artifact, Any]:
-        if not Path(file).is_file():
-            raise PlaitError(f"the result is {file!r}, and there is no such file; write it before you return it")
-        codec = self.codec(file)
-        digest = self.naming.digest(file)
-        if scratch is None or scratch not in Path(file).parents:
-            return Artifact(digest, "reference", codec.name, str(file), Path(file).stat().st_size), file
-        blob, size = self.blobs.put(lambda out: codec.write(file, out))
-        artifact = Artifact(digest, "blob", codec.name, blob, size, data=file.suffix.encode())
-        return artifact, self.load(artifact)
-
-    def out_of_scratch(self, value: Any, scratch: Path) -> Any:
-        """The same value, with files that lie in the scratch folder moved into the store."""
-        cls = type(value)
-        if cls in IMMUTABLE:
-            return value
-        if cls is File:
-            return self._publish_file(value, scratch)[1]
-        if cls is Dir and (Path(value) == scratch or scratch in Path(value).parents):
-            raise PlaitError("a folder in Scratch cannot be a result; return its files: Dir(path).files()")
-        return rebuild(value, lambda item: self.out_of_scratch(item, scratch)) if is_container(cls) else value
+        held: dict[File | Dir, int] = {}
+        with attached(held):
+            try:
+                _attempt(codec.write, value, head)
+            except _TooLongError:
+                blob, size = self.blobs.put(lambda file: _attempt(codec.write, value, file))
+                artifact = Artifact(digest, "blob", codec.name, blob, size)
+            else:
+                data = head.getvalue()
+                artifact = Artifact(digest, "inline", codec.name, size=len(data), data=data)
+        return artifact._replace(files=tuple(map(self.files.artifact, held))) if held else artifact
 
     def load(self, artifact: Artifact, cls: type = tuple) -> Any:
         """The canonical value of an artifact; `ArtifactLost` where its bytes are gone. `cls` joins parts."""
@@ -180,44 +170,42 @@ class Vault:
         if codec is None:
             raise ArtifactLost(f"no codec {artifact.codec!r} is here to read it", digest=artifact.digest)
         if artifact.where == "reference":
-            return self._referred(artifact)
+            return self.files.load(artifact)
         if codec.runs_code and not self.blobs.private:
             raise StoreError(
                 f"reading a value of the codec {codec.name!r} can run code, and others can write to this store; "
                 f"keep the store in a folder that only you can write to"
             )
         try:
-            if artifact.where == "inline":
-                return codec.read(artifact.data)
-            return codec.read(self.blobs.path(artifact.blob, artifact.data.decode()))
+            inline = artifact.where == "inline"
+            with attached([self.files.load(file) for file in artifact.files]):
+                value = codec.read(artifact.data if inline else self.blobs.path(artifact.blob, artifact.data.decode()))
         except ArtifactLost as lost:  # the store knows its blobs, not what they were the bytes of
             raise ArtifactLost(str(lost), digest=artifact.digest) from None
         except (ImportError, AttributeError) as error:  # its class is gone, or has moved
             raise ArtifactLost(f"it cannot be read any more: {error}", digest=artifact.digest) from error
+        if codec.runs_code and _of_main(value) and self.naming.digest(value) != artifact.digest:
+            raise ArtifactLost("its class is another one now", digest=artifact.digest)
+        return value
 
     def available(self, artifact: Artifact) -> bool:
         """Could it be read, as far as can be told without reading it?"""
+        if not all(map(self.files.available, artifact.files)):
+            return False
         match artifact.where:
             case "inline":
                 return True
-            case "blob":
-                return self.blobs.has(artifact.blob)
             case "parts":
                 return all(self.available(part) for _, part in artifact.parts)
-            case "reference":
-                return Path(artifact.blob).is_file() and self.naming.digest(File(artifact.blob)) == artifact.digest
+            case "blob" | "reference":
+                return self.files.available(artifact)
             case _:
                 return False
 
-    def _referred(self, artifact: Artifact) -> File:
-        file = File(artifact.blob)
-        if not Path(file).is_file() or self.naming.digest(file) != artifact.digest:
-            raise ArtifactLost(f"{file} is gone, or is another file than it was", digest=artifact.digest)
-        return file
 
-
-def _vault(blobs: Blobs, codecs: Sequence[Codec], environment: Mapping[str, str], strict: bool) -> Vault:
-    return Vault(blobs, codecs, environment, strict=strict)
+def _of_main(value: Any) -> bool:
+    """Could it hold instances of classes of `__main__`, which can be another class when they are read?"""
+    return type(value).__module__ == "__main__" or is_container(type(value))
 
 
 def _result(definition: Definition, value: Any) -> str:

@@ -12,7 +12,9 @@ from plait.core.graph import Node
 from plait.core.matching import fits
 from plait.core.records import Artifact
 from plait.core.sources import Output, outputs
-from plait.errors import CodeMismatch, PlaitError
+from plait.errors import CodeMismatch, PlaitError, UndeclaredRead
+from plait.runtime.naming import Told, collecting, warn_once
+from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.traces import Broken, broken
 from plait.runtime.vault import Vault
@@ -24,6 +26,7 @@ class Done(NamedTuple):
     artifact: Artifact | None
     value: Any  # canonical
     seconds: float
+    warnings: Told = ()  # that are to be given where the user sees them
 
 
 class Job(NamedTuple):
@@ -52,9 +55,12 @@ def perform(
                 arguments[name] = value
             else:
                 arguments[name] = argument(source, surface, vault, output, ambients)
-        begun = time.perf_counter()
-        value = call(definition, arguments)
-        seconds = time.perf_counter() - begun
+        if key is None and not vault.naming.strict:  # nothing can be kept that is not true
+            begun = time.perf_counter()
+            value = call(definition, arguments)
+            seconds = time.perf_counter() - begun
+        else:
+            value, seconds = _watched(node, vault, arguments)
         check_result(definition, value)
         if value is None and read and fits(type(None), definition.returns) is not True:
             _check_in_place(node, vault, arguments, surface, output, ambients)
@@ -62,10 +68,26 @@ def perform(
             artifact, value = vault.publish(definition, value, key, ambients.scratch)
             return Done(artifact, value, seconds)
         if ambients.scratch is not None:
-            value = vault.out_of_scratch(value, ambients.scratch)
+            value = vault.files.out_of_scratch(value, ambients.scratch)
         return Done(None, vault.hold(definition, value), seconds)
     finally:
         ambients.clear()
+
+
+def _watched(node: Node, vault: Vault, arguments: Mapping[str, Any]) -> tuple[Any, float]:
+    """Calls a step; the files that it was given must be the same after it, and it should have read no others."""
+    given = vault.contents.read_by(node, arguments)
+    with Watch(node.definition, arguments) as watch:
+        begun = time.perf_counter()
+        value = call(node.definition, arguments)
+        seconds = time.perf_counter() - begun
+    vault.contents.check(node.name, given)
+
+    for sentence in undeclared(watch, node.definition, arguments, vault.blobs):
+        if vault.naming.strict:
+            raise PlaitError(f"{sentence} (an error, since the run is strict)")
+        warn_once(UndeclaredRead, sentence)
+    return value, seconds
 
 
 def _check_in_place(
@@ -146,10 +168,11 @@ def _work(job: Job, vault: Vault) -> Done:
             values[source] = vault.load(artifact, cls)
         return values[source]
 
-    done = perform(job.node, job.key, vault, job.surface, output, read=job.read)
+    with collecting() as told:
+        done = perform(job.node, job.key, vault, job.surface, output, read=job.read)
     if done.artifact is not None and done.artifact.where == "memory":
         raise PlaitError(
             f"{job.node.name} returned a {type(done.value).__name__}, which cannot leave the process that made it; "
             f"open it in the step that uses it, or run with executor='sequential' or 'threads'"
         )
-    return Done(done.artifact, None, done.seconds)
+    return Done(done.artifact, None, done.seconds, tuple(told))

@@ -45,6 +45,21 @@ class Temporary:
     def scratch(self) -> Path:
         return self._open().blobs.scratch()
 
+    def adopt(self, path: str) -> tuple[str, int]:
+        return self._open().blobs.adopt(path)
+
+    def owned(self, path: str) -> str | None:
+        return None if self._store is None else self._store.blobs.owned(path)
+
+    def fingerprint(self, path: str) -> tuple[str, int]:
+        return self._open().blobs.fingerprint(path)
+
+    def recall(self, about: str) -> str:
+        return self._open().blobs.recall(about)
+
+    def remember(self, about: str, text: str) -> None:
+        self._open().blobs.remember(about, text)
+
     def __reduce__(self) -> Any:
         return _same, (self._open().blobs,)
 

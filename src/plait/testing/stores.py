@@ -15,7 +15,7 @@ from contextlib import closing
 from typing import BinaryIO, TypeVar
 
 from plait.core.digest import Digest, Key, digest
-from plait.core.records import Artifact, Record
+from plait.core.records import Acceptance, Artifact, Record
 from plait.errors import ArtifactLost
 from plait.ports import RunRow, Store
 
@@ -222,10 +222,38 @@ def check_runs_come_newest_first_as_they_were_last(open_store: Open) -> None:
         assert [row.id for row in ledger.runs(limit=2)] == ["c", "b"]
 
 
+def check_what_is_accepted_is_found_until_it_is_withdrawn(open_store: Open) -> None:
+    old, new = record("old"), record("new")
+    vouched = Acceptance(new, old.key, old.code, "p", "somebody", 2.0, "why\nnot")
+    taken_back = vouched._replace(withdrawn="somebody else", withdrawn_at=3.0)
+    for said, known in ((vouched, {new.key: new}), (taken_back, {}), (vouched, {new.key: new}), (taken_back, {})):
+        with closing(open_store().ledger()) as ledger:
+            ledger.accept(said)
+            assert ledger.find([new.key]) == known
+        with closing(open_store().ledger()) as ledger:
+            assert ledger.find([old.key, new.key]) == known
+            assert list(ledger.earlier("m:f")) == list(known.values())
+            assert ledger.accepted() == [said]
+
+
+def check_what_was_computed_goes_before_what_was_accepted(open_store: Open) -> None:
+    computed, new = record("new", "computed"), record("new", "accepted")
+    vouched = Acceptance(new, Key("old"), Digest("code"), "p", "somebody", 2.0)
+    with closing(open_store().ledger()) as ledger:
+        ledger.accept(vouched)
+        ledger.accept(vouched._replace(withdrawn="somebody", withdrawn_at=3.0))
+        ledger.add(computed)
+        assert ledger.find([new.key]) == {new.key: computed}
+        ledger.accept(vouched)
+    with closing(open_store().ledger()) as ledger:
+        assert ledger.find([new.key]) == {new.key: computed}
+        assert ledger.earlier("m:f") == [computed]
+
+
 def check_an_empty_store_finds_nothing(open_store: Open) -> None:
     with closing(open_store().ledger()) as ledger:
         assert ledger.find([Key(digest("k"))]) == {}
-        assert not [*ledger.earlier("m:f"), *ledger.runs()]
+        assert not [*ledger.earlier("m:f"), *ledger.runs(), *ledger.accepted()]
         assert ledger.code(digest("code")) is None
 
 

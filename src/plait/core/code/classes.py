@@ -93,7 +93,9 @@ def _annotations(units: Units, unit: Unit, cls: type) -> None:
             annotations = cls.__annotations__
         except Exception:  # annotations are the user's code, from Python 3.14 on run when asked for
             annotations = None
-    for name, annotation in (annotations or {}).items():
+    if not isinstance(annotations, dict):  # a class made in C may have a descriptor of that name
+        return
+    for name, annotation in annotations.items():
         unit.note(f"annotation {name}")
         unit.reach(units.link(annotation, f"{unit.name}.{name}: annotation"))
 

@@ -6,6 +6,8 @@ blobs/ab/cdef…                  bytes, under the hash of these bytes
 segments/<started>-<random>.seg the truth: records, code and runs; one writer each, appended only
 index.sqlite                    finds records in the segments; made again from them whenever in doubt
 links/ab/<blob>.csv.gz          blobs under a name with a suffix, for readers that look at it
+fingerprints                    what is in files elsewhere, so that they are not read again; can be removed
+notes/                          which blob was fetched from where, under the hash of the URL; can be removed
 quarantine/                     blobs that were not what their name says
 tmp/                            unfinished work, named by its owner; swept when the owner is dead
 ```

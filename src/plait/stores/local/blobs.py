@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plait.errors import ArtifactLost, StoreError
+from plait.stores.local import notes
+from plait.stores.local.fingerprints import fingerprints
 from plait.stores.local.hashing import HashingFile, hash_of
 from plait.stores.local.layout import Layout, create_file, refused, remove
 
 _NAME = re.compile(r"[0-9a-f]{64}")
+_SHOWN = re.compile(r"(?:blobs|links/[0-9a-f]{2}(?=/[0-9a-f]{64}))/([0-9a-f]{2})/?([0-9a-f]{62})(?:\..*)?")
+_LINK = re.compile(r"[/\\][0-9a-f]{64}\.[^/\\]*$")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12}){1,2}")
 _BUFFER = 1 << 17
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -44,6 +48,7 @@ class LocalBlobs:
 
     def __init__(self, root: str) -> None:
         self._layout = Layout(root)
+        self._roots = tuple({f"{root}{os.sep}", f"{os.path.realpath(root)}{os.sep}"})
 
     def __reduce__(self) -> Any:
         return LocalBlobs, (self._layout.root,)
@@ -84,6 +89,69 @@ class LocalBlobs:
         except OSError as error:
             raise refused(folder, "make", error) from error
         return Path(folder)
+
+    def adopt(self, path: str) -> tuple[str, int]:
+        """Takes a file in, moving it where that can be: the name of the blob, and its size in bytes.
+
+        A file that may have another name, or that is a link, is not ours to move: of such ones the bytes are copied.
+        """
+        moved = self._moved(path)
+        if moved is not None:
+            return moved
+        with open(path, "rb") as file:
+            return self.put(lambda copy: shutil.copyfileobj(file, copy, 1 << 20))
+
+    def _moved(self, path: str) -> tuple[str, int] | None:
+        try:
+            here = os.stat(self._layout.root).st_dev
+            fd = os.open(path, _OPEN)
+        except OSError:
+            return None
+        try:
+            before = os.fstat(fd)
+            if not stat.S_ISREG(before.st_mode) or before.st_nlink > 1 or before.st_dev != here:
+                return None
+            blob = hash_of(fd)
+            after = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if _looks(after) != _looks(before):
+            return None  # somebody writes to it still; whatever is copied is at least what its name says
+        try:
+            Path(path).chmod(0o400)
+        except OSError:
+            return None
+        place = self._place(blob)
+        self._publish(path, place, after.st_size)
+        with suppress(OSError):
+            if _looks(os.lstat(place)) == _looks(before):
+                _verified[place] = _looks(before)
+        return blob, after.st_size
+
+    def owned(self, path: str) -> str | None:
+        """The name of the blob that a path of this store shows; "" for its other paths, none for all others."""
+        if _LINK.search(path):  # it may lie elsewhere, if the store can only be read
+            path = os.path.realpath(path)
+        for root in self._roots:
+            if path.startswith(root):
+                shown = _SHOWN.fullmatch(path[len(root) :].replace(os.sep, "/"))
+                return "" if shown is None else shown[1] + shown[2]
+        return None
+
+    def fingerprint(self, path: str) -> tuple[str, int]:
+        """The hash of what is in any file, and its size. It is not read again where it surely is as it was."""
+        blob = self.owned(path)
+        if not blob:
+            return fingerprints(self._layout.root).of(path)
+        return blob, self._verify(blob, self._place(blob))[1]
+
+    def recall(self, about: str) -> str:
+        """A text that was remembered; "" if it was not, or was forgotten."""
+        return notes.recall(self._layout, about)
+
+    def remember(self, about: str, text: str) -> None:
+        """Keeps a small text that saves time later; it may be forgotten at any time."""
+        notes.remember(self._layout, about, text)
 
     def _place(self, blob: str) -> str:
         return os.path.join(self._layout.blobs, blob[:2], blob[2:])
@@ -182,6 +250,8 @@ def _filled(fd: int, part: str, write: Callable[[BinaryIO], None]) -> str:
             file.flush()
     except BaseException:
         raw.failed = True
+        with suppress(Exception):
+            file.close()  # while its descriptor is open: left to the collector, it would look for it in vain
         raise
     return raw.digest()
 

@@ -3,8 +3,8 @@
 import json
 from typing import cast
 
-from plait.core.digest import Digest
-from plait.core.records import Record, loads
+from plait.core.digest import Digest, Key
+from plait.core.records import Acceptance, Record, dumps, loads
 from plait.ports import RunRow
 
 _TROUBLE = (ValueError, TypeError, LookupError, RecursionError)
@@ -28,6 +28,23 @@ def code_of(body: bytes) -> tuple[str, bytes]:
     """The code digest of a body, and what it is made of."""
     end = 2 + int.from_bytes(body[:2], "little")
     return body[2:end].decode("utf-8", "surrogatepass"), body[end:]
+
+
+def acceptance_body(acceptance: Acceptance) -> bytes:
+    """An acceptance: what is said of the record on one line, and the record on the next."""
+    said = json.dumps(acceptance[1:], separators=(",", ":"), ensure_ascii=False)
+    return said.encode("utf-8", "surrogatepass") + b"\n" + dumps(acceptance.record)
+
+
+def acceptance_of(body: bytes) -> Acceptance | None:
+    """The acceptance of a body; None if it is not one that this version can read."""
+    said, _, line = body.partition(b"\n")
+    record = record_of(line)
+    try:
+        source, *rest = json.loads(said.decode("utf-8", "surrogatepass"))
+        return None if record is None else Acceptance(record, Key(source), *rest)
+    except _TROUBLE:
+        return None
 
 
 def run_body(run: RunRow) -> bytes:

@@ -19,7 +19,7 @@ from plait.stores.local.segments import Entry
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-VERSION = 1
+VERSION = 2
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
 _NEVER = 1 << 62  # in nanoseconds, the year 2116
@@ -33,6 +33,7 @@ CREATE TABLE code (code BLOB NOT NULL UNIQUE, entry BLOB NOT NULL);
 CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, pipeline INTEGER NOT NULL,
                    started REAL NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX runs_by_start ON runs (started);
+CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, entry BLOB NOT NULL);
 """
 _FIND = "SELECT entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
@@ -53,11 +54,17 @@ SET stamp = excluded.stamp, writer = excluded.writer, pipeline = excluded.pipeli
     entry = excluded.entry
 WHERE (excluded.stamp, excluded.writer) > (runs.stamp, runs.writer)
 """
+_ADD_ACCEPTANCE = """
+INSERT INTO accepted (key, stamp, writer, entry) VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+SET stamp = excluded.stamp, writer = excluded.writer, entry = excluded.entry
+WHERE (excluded.stamp, excluded.writer) > (accepted.stamp, accepted.writer)
+"""
 _ADD_SEGMENT = """
 INSERT INTO segments (name, end, stamp, final) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
 SET end = max(end, excluded.end), stamp = max(stamp, excluded.stamp), final = max(final, excluded.final)
 """
 _EARLIER = "SELECT entry FROM records WHERE step = ? ORDER BY abs(rank) DESC, writer DESC LIMIT ?"
+_ACCEPTED = "SELECT entry FROM accepted ORDER BY stamp DESC, writer DESC"
 _RUNS = "SELECT entry FROM runs ORDER BY started DESC, stamp DESC LIMIT ?"
 _RUNS_OF = "SELECT entry FROM runs WHERE pipeline = ? ORDER BY started DESC, stamp DESC LIMIT ?"
 
@@ -76,6 +83,7 @@ class Rows(NamedTuple):
     records: Iterable[tuple[bytes, int, int, int, bytes]]  # key, rank, writer, step, entry
     code: Iterable[tuple[bytes, bytes]]
     runs: Iterable[tuple[bytes, int, int, int, float, bytes]]  # id, stamp, writer, pipeline, started, entry
+    accepted: Iterable[tuple[bytes, int, int, bytes]]  # key, stamp, writer, entry
     segments: Mapping[str, Segment]
 
 
@@ -141,6 +149,10 @@ class Index:
         """The entry of a code digest, if it is known."""
         return self._connection.execute("SELECT entry FROM code WHERE code = ?", (short(code),)).fetchall()
 
+    def accepted(self) -> list[tuple[Entry]]:
+        """The entries of all acceptances, newest first. A person makes them one by one, so they are few."""
+        return self._connection.execute(_ACCEPTED).fetchall()
+
     def runs(self, pipeline: str | None, limit: int) -> list[tuple[Entry]]:
         """The entries of runs, newest first."""
         if pipeline is None:
@@ -155,6 +167,7 @@ class Index:
             many(_ADD_RECORD, rows.records)
             many(_ADD_CODE, rows.code)
             many(_ADD_RUN, rows.runs)
+            many(_ADD_ACCEPTANCE, rows.accepted)
             many(_ADD_SEGMENT, [(name, *segment) for name, segment in rows.segments.items()])
             self._connection.execute("COMMIT")
         except BaseException:

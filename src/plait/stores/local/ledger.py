@@ -6,11 +6,19 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Record, dumps
+from plait.core.records import Acceptance, Record, dumps
 from plait.errors import StoreError
 from plait.ports import RunRow
 from plait.stores.local import owners, recovery, segments, sqlite
-from plait.stores.local.bodies import code_body, code_of, record_of, run_body, run_of
+from plait.stores.local.bodies import (
+    acceptance_body,
+    acceptance_of,
+    code_body,
+    code_of,
+    record_of,
+    run_body,
+    run_of,
+)
 from plait.stores.local.index import Index, Segment
 from plait.stores.local.layout import NOT_WRITABLE, Layout, refused
 from plait.stores.local.pending import Pending
@@ -31,6 +39,7 @@ class LocalLedger:
         self._process = os.getpid()
         self._pending = Pending()
         self._index: Index | None = None  # there is none until there is something to find
+        self._vouched: dict[str, Acceptance] | None = None  # read when a key is missed first
         self._codes: set[Digest] = set()  # known to be kept: each node of a run brings its code
         self._flush_at = (_BATCH, _BYTES)
         self._in_memory = False  # the store can only be read
@@ -50,6 +59,11 @@ class LocalLedger:
                 record = record_of(body(entry))
                 if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
                     found[record.key] = record
+            if len(found) < len(asked):
+                for key in asked:
+                    vouched = self._acceptances().get(key)
+                    if vouched is not None and not vouched.withdrawn:
+                        found.setdefault(key, vouched.record)
             return found
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
@@ -63,7 +77,12 @@ class LocalLedger:
             if record is not None and rank(entry) > known.get(record.key, (_LEAST, record))[0]:
                 known[record.key] = (rank(entry), record)
         newest = sorted(known.values(), key=lambda row: abs(row[0]), reverse=True)
-        return [record for _, record in newest[:limit]]
+        vouched = [
+            acceptance.record
+            for key, acceptance in self._acceptances().items()
+            if acceptance.record.step == step and not acceptance.withdrawn and key not in known
+        ]
+        return [*vouched, *(record for _, record in newest)][:limit]
 
     def add(self, record: Record, *, newest: bool = False) -> None:
         """Keeps a record before it returns. A key that is known keeps its first record, unless `newest` shall win."""
@@ -71,6 +90,29 @@ class LocalLedger:
             entry, writer = self._keep(segments.NEWEST if newest else segments.RECORD, dumps(record))
             self._pending.add_record(record, entry, self._writer.last if newest else -self._writer.last, writer)
             self._flush_if_much()
+
+    def accept(self, acceptance: Acceptance) -> None:
+        """Keeps an acceptance, or its withdrawal, before it returns: the last that is said of a key holds."""
+        with self._lock:
+            known = self._acceptances()
+            entry, writer = self._keep(segments.ACCEPTANCE, acceptance_body(acceptance))
+            self._pending.add_acceptance(acceptance, entry, writer)
+            known.pop(acceptance.record.key, None)
+            self._vouched = {acceptance.record.key: acceptance, **known}
+            self._flush_if_much()
+
+    def accepted(self) -> Sequence[Acceptance]:
+        """What was accepted, newest first; what was withdrawn says so."""
+        with self._lock:
+            return list(self._acceptances().values())
+
+    def _acceptances(self) -> dict[str, Acceptance]:
+        """By key, as they were when we first had to ask, and what we said since: one run goes by one state of them."""
+        if self._vouched is None:
+            entries = self._ask(lambda index: index.accepted())
+            found = [acceptance_of(body(entry)) for entry in entries]
+            self._vouched = {one.record.key: one for one in found if one is not None}
+        return self._vouched
 
     def add_code(self, code: Digest, manifest: bytes) -> None:
         """Keeps what a code digest is made of, once."""

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from plait.core.records import Record
+from plait.core.records import Acceptance, Record
 from plait.ports import RunRow
 from plait.stores.local import segments
-from plait.stores.local.bodies import code_of, record_of, run_of
+from plait.stores.local.bodies import acceptance_of, code_of, record_of, run_of
 from plait.stores.local.index import Rows, Segment, number, short
 from plait.stores.local.segments import Entry
 
@@ -28,6 +28,14 @@ class KeptRun(NamedTuple):
     run: RunRow
 
 
+class KeptAcceptance(NamedTuple):
+    """An acceptance or its withdrawal, and its place among all of its key."""
+
+    stamp: int
+    writer: int
+    entry: Entry
+
+
 class Pending:
     """Entries on their way into an index."""
 
@@ -35,11 +43,12 @@ class Pending:
         self.records: dict[str, KeptRecord] = {}
         self.code: dict[str, Entry] = {}
         self.runs: dict[str, KeptRun] = {}
+        self.accepted: dict[str, KeptAcceptance] = {}
         self.segments: dict[str, Segment] = {}
         self.size = 0  # bytes
 
     def __len__(self) -> int:
-        return len(self.records) + len(self.code) + len(self.runs)
+        return len(self.records) + len(self.code) + len(self.runs) + len(self.accepted)
 
     def add_record(self, record: Record, entry: Entry, rank: int, writer: int) -> None:
         """Adds a record, unless a better one of its key is here."""
@@ -61,6 +70,14 @@ class Pending:
             self.runs[run.id] = KeptRun(stamp, writer, entry, run)
             self.size += len(entry)
 
+    def add_acceptance(self, acceptance: Acceptance, entry: Entry, writer: int) -> None:
+        """Adds an acceptance or its withdrawal, unless a later one is here."""
+        stamp = segments.stamp(entry)
+        known = self.accepted.get(acceptance.record.key)
+        if known is None or (stamp, writer) > known[:2]:
+            self.accepted[acceptance.record.key] = KeptAcceptance(stamp, writer, entry)
+            self.size += len(entry)
+
     def take(self, entry: Entry, writer: int) -> None:
         """Adds an entry of a segment. Of kinds that this version does not know, it takes nothing."""
         kind, body = segments.kind(entry), segments.body(entry)
@@ -70,6 +87,8 @@ class Pending:
             self.add_code(code_of(body)[0], entry)
         if kind == segments.RUN and (run := run_of(body)) is not None:
             self.add_run(run, entry, writer)
+        if kind == segments.ACCEPTANCE and (acceptance := acceptance_of(body)) is not None:
+            self.add_acceptance(acceptance, entry, writer)
 
     def rows(self) -> Rows:
         """All of it, as rows."""
@@ -83,6 +102,7 @@ class Pending:
                 (short(id_), stamp, writer, number(run.pipeline), run.started, entry)
                 for id_, (stamp, writer, entry, run) in self.runs.items()
             ],
+            [(short(key), *kept) for key, kept in self.accepted.items()],
             self.segments,
         )
 
@@ -91,5 +111,6 @@ class Pending:
         self.records.clear()
         self.code.clear()
         self.runs.clear()
+        self.accepted.clear()
         self.segments.clear()
         self.size = 0

@@ -28,7 +28,7 @@ from plait.stores.local import owners
 from plait.stores.local.layout import Layout, create_file, remove, sync_folder
 
 # kinds: NEWEST is a record that wins over earlier ones of its key; after END there is nothing
-RECORD, NEWEST, CODE, RUN, OWNER, END = range(1, 7)
+RECORD, NEWEST, CODE, RUN, OWNER, END, ACCEPTANCE = range(1, 8)
 
 _MAGIC = b"plait-segment 1\n"
 _FAMILY = re.compile(rb"plait-segment ([0-9])\n")

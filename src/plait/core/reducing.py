@@ -1,0 +1,79 @@
+"""Objects that nobody knows: what `__reduce_ex__` gives says how the object would be made again.
+
+Equal trees make equal objects, so this can miss needlessly, but never hit wrongly. Pickle *bytes* are never hashed:
+they differ between equal values. All that an object holds counts: what it cached of itself too, since that may have
+been set by hand, or be older than what it was made of; and the order of its attributes, since `vars` shows it.
+"""
+
+import copyreg
+import functools
+import pickle
+import types
+from typing import Any
+
+from plait.core.encoder import Encoder, Expanded, Raw, UnnamedError
+
+_LRU = type(functools.lru_cache(maxsize=1)(len))
+_CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodWrapperType, _LRU)
+
+
+def is_code(value: object) -> bool:
+    """Is a value named by its code?"""
+    return isinstance(value, _CODE)
+
+
+def reduced(encoder: Encoder, value: Any) -> Expanded:
+    """What would make an object again: how, of what, and with what put in."""
+    cls = type(value)
+    try:
+        reducer = copyreg.dispatch_table.get(cls)
+        made = reducer(value) if reducer is not None else value.__reduce_ex__(4)
+    except Exception as error:
+        raise UnnamedError(f"{cls.__module__}.{cls.__qualname__} cannot be taken apart ({error})") from error
+    if isinstance(made, str):
+        return _global(encoder, value, made)
+    make, arguments, state, items, pairs, setter = (*made, None, None, None, None)[:6]
+    if isinstance(value, (set, frozenset)) and len(arguments) == 1 and type(arguments[0]) is list:
+        arguments = (frozenset(arguments[0]),)  # a list in the order of the set's memory
+    attributes, held = _state(encoder, state)
+    children: list[object] = [*held.values()]
+    if make is copyreg.__newobj__ and len(arguments) == 1 and arguments[0] is cls and items is pairs is setter is None:  # type: ignore[attr-defined]
+        head = b"r" + encoder.code(cls) + attributes  # as most objects are
+    else:
+        head = b"R" + encoder.code(cls) + attributes
+        rows = None if pairs is None else [(key, item) for key, item in pairs]
+        children += [make, arguments, None if items is None else list(items), rows, setter]
+    names = list(held)
+    return Expanded(head, children, lambda _, number: names[number] if number < len(names) else "", rigid=True)
+
+
+def _state(encoder: Encoder, state: object) -> tuple[bytes, dict[str, object]]:
+    """What an object holds, attribute by attribute where it has attributes."""
+    if type(state) is dict and (words := encoder.words(tuple(state))) is not None:
+        return words, {f".{name}": item for name, item in state.items()}
+    return b"-", {"": state}
+
+
+def _global(encoder: Encoder, value: Any, name: str) -> Expanded:
+    """An object that is known by where it stands, such as `NotImplemented`; its class says what stands there."""
+    cls = type(value)
+    try:
+        pickle.dumps(value, 4)  # does its name lead to it?
+    except Exception as error:
+        raise UnnamedError(
+            f"{cls.__module__}.{cls.__qualname__} goes by a name that is not its own ({error})"
+        ) from error
+    try:
+        state = object.__reduce_ex__(value, 4)[2]
+    except TypeError:  # it is of C, and so of a package, whose version counts by the class
+        state = None
+    attributes, held = _state(encoder, state)
+    children = [*held.values(), str(getattr(value, "__module__", "")), name, _code_of(encoder, value)]
+    return Expanded(b"g" + encoder.code(cls) + attributes, children, lambda _, __: "", rigid=True)
+
+
+def _code_of(encoder: Encoder, value: object) -> object:
+    try:
+        return Raw(encoder.code(value)) if callable(value) else None
+    except UnnamedError:
+        return None

@@ -1,0 +1,103 @@
+"""Accepting a change of code: a record under the new key, for the value that the old code gave.
+
+A person says that the change changes no result; plait checks all else. The nearest earlier record must have the same
+inputs, and its key must be the one that its code and these inputs have in the environment as it is now: then the code
+is all that differs. Nothing is written unless every node that was named can be accepted.
+"""
+
+from plait.core.digest import Digest
+from plait.core.graph import Node
+from plait.core.keys import arguments
+from plait.core.manifest import manifest
+from plait.core.records import Acceptance, Record
+from plait.errors import PlaitError
+from plait.ports import Clock, Ledger
+from plait.runtime.execute import is_fresh
+from plait.runtime.plan import Planned, why
+from plait.runtime.planning import Planning
+from plait.runtime.request import Request
+from plait.runtime.vault import Vault
+
+_EARLIER = 1000  # records of a step, among which the one with the same inputs is looked for
+
+
+def accept(
+    request: Request, *, vault: Vault, ledger: Ledger, clock: Clock, by: str, note: str
+) -> tuple[Acceptance, ...]:
+    """Accepts the targets of a request; `PlaitError` says what cannot be accepted, and why."""
+    planning = Planning(request, vault, ledger, clock)
+    for name, value in request.given.items():
+        planning.give(name, value)
+        if name in request.targets:
+            raise PlaitError(f"{name} cannot be accepted: it is given")
+    found = []
+    for name in request.needed:
+        planned = planning.node(name)
+        if name not in request.targets:
+            continue
+        node = request.graph.nodes[name]
+        record = _earlier(planned, node, planning, ledger)
+        code = vault.naming.code(node.definition)
+        assert planned.key is not None
+        new = record._replace(key=planned.key, node=name, code=code.digest)
+        found.append(Acceptance(new, record.key, record.code, request.graph.name, by, clock.now(), note))
+        planning.artifacts[name] = record.artifact  # what comes after it is looked at as if it were known
+    for acceptance in found:
+        definition = request.graph.nodes[acceptance.record.node].definition
+        ledger.add_code(acceptance.record.code, manifest(vault.naming.code(definition)))
+        ledger.accept(acceptance)
+    return tuple(found)
+
+
+def withdraw(ledger: Ledger, wanted: str, *, by: str, at: float) -> tuple[Acceptance, ...]:
+    """Takes an acceptance back, and all that were accepted on its ground; they are misses again."""
+    standing = [one for one in ledger.accepted() if not one.withdrawn]
+    found = [one for one in standing if wanted and one.record.key.startswith(wanted)]
+    if len(found) != 1:
+        many = f"{len(found)} acceptances begin with {wanted}" if found else f"nothing accepted has the id {wanted}"
+        listed = ", ".join(one.id for one in found or standing)
+        raise PlaitError(f"{many}{f'. There is: {listed}' if listed else ', and nothing else is accepted'}")
+    for one in found:
+        found += [other for other in standing if other.source == one.record.key and other not in found]
+    withdrawn = tuple(one._replace(withdrawn=by, withdrawn_at=at) for one in found)
+    for one in withdrawn:
+        ledger.accept(one)
+    return withdrawn
+
+
+def _earlier(planned: Planned, node: Node, planning: Planning, ledger: Ledger) -> Record:
+    """The record of which nothing but the code is not as it is now."""
+    name, cannot = node.name, f"{node.name} cannot be accepted"
+    if planned.state == "hit":
+        raise PlaitError(f"{name} is up to date: there is nothing to accept")
+    if planned.waits_for:
+        above = ", ".join(planned.waits_for)
+        raise PlaitError(f"{cannot} while {above} would run: accept {above} too, or run first")
+    word = "runs each time" if node.definition.options.cache is False else planned.reasons[0].word
+    if planned.reasons[0].before is None or word == "runs each time":
+        raise PlaitError(f"{cannot}: {_WORDS.get(word, word)}")
+    given = tuple(arguments(node, planning.digests))
+    code: Digest = planning.vault.naming.code(node.definition).digest
+    same = [
+        record
+        for record in ledger.earlier(planning.vault.naming.home(node.definition), _EARLIER)
+        if dict(record.inputs) == dict(given) and record.code != code and planning.same_surroundings(node, record)
+    ]
+    if not same:
+        raise PlaitError(f"{cannot}: not only its code differs from what is kept ({why(planned)})")
+    usable = [
+        record
+        for record in sorted(same, key=lambda record: (record.node == name, record.made), reverse=True)
+        if is_fresh(node, record, planning.clock.now()) and planning.vault.available(record.artifact)
+    ]
+    if not usable:
+        raise PlaitError(f"{cannot}: its earlier result is too old, or cannot be read any more")
+    return usable[0]
+
+
+_WORDS = {
+    "new": "nothing was kept of it before",
+    "runs each time": "it runs each time, since its step says cache=False",
+    "too old": "its result is older than its step allows",
+    "its bytes are gone": "its code did not change; its result cannot be read any more",
+}

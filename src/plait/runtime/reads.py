@@ -1,0 +1,235 @@
+"""What a step reads that is not one of its arguments: changes in that are not seen, which must be said.
+
+Python tells an audit hook of every file that is opened. There is one hook for the process, asleep but for threads in
+which a step is at work. Readers written in C++ or Rust open files without telling anybody; so files that the step
+names, in its code or as text in its arguments, are reported too, unless they were written to meanwhile.
+
+Not reported: code, packages, what belongs to the system or to tools (hidden folders of the home folder), what the step
+itself made, the store and the scratch folder, and what other threads or processes open for the step. Environment
+variables are not watched: nothing tells of them, and libraries read them all the time; declare them, as `env=[...]`.
+"""
+
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from keyword import iskeyword
+from pathlib import Path, PurePath
+from threading import get_ident
+from types import CodeType, FunctionType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from plait.core.definition import Definition, underlying
+from plait.files import Dir, File, looks
+from plait.ports import Blobs
+from plait.runtime.contents import files_in
+from plait.runtime.places import is_foreign, shown
+
+_MANY = 4  # files in one folder: then it is the folder that should be an argument
+_CREATES = os.O_CREAT | os.O_EXCL
+_ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
+_NAMES_FILE = re.compile(r"[^\n\r\0]{1,250}\.(?!pyc?$)[A-Za-z][A-Za-z0-9]{0,7}")
+_READERS_OF_CODE = frozenset(
+    {"_pytest", "importlib", "inspect", "linecache", "pkgutil", "plait", "runpy", "tokenize", "zipimport"}
+)
+
+_watches: dict[int, "Watch"] = {}  # of the threads in which a step is at work
+_texts: "WeakKeyDictionary[Callable[..., Any], tuple[str, ...]]" = WeakKeyDictionary()
+_installed = False
+
+
+class Watch:
+    """What one call of a step opens, in its thread."""
+
+    __slots__ = ("_began", "_made", "_named", "_outer", "listed", "opened")
+
+    def __init__(self, definition: Definition, arguments: Mapping[str, Any]) -> None:
+        self.opened: dict[str, None] = {}
+        self.listed: dict[str, None] = {}
+        self._made: set[str] = set()
+        self._began = time.time_ns()
+        self._named = {path: about for path in _named(definition, arguments) if (about := _about(path)) is not None}
+        self._outer: Watch | None = None
+
+    def __enter__(self) -> "Watch":
+        global _installed
+        if not _installed:
+            _installed = True
+            sys.addaudithook(_hook)
+        self._outer = _watches.get(get_ident())
+        _watches[get_ident()] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._outer is None:
+            del _watches[get_ident()]
+        else:
+            _watches[get_ident()] = self._outer
+
+    def saw(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Takes in an event of this thread."""
+        path = _path(arguments[0])
+        if path is None or _reads_code(sys._getframe(2).f_globals.get("__name__") or ""):
+            return
+        if event == "open":
+            self._saw_open(path, arguments[2])
+        elif event == "os.mkdir":
+            if not os.path.lexists(path):
+                self._made.add(path)
+        elif event == "os.rename":
+            if self._is_made(path) and (target := _path(arguments[1])) is not None:
+                self._made.add(target)
+        elif event == "sqlite3.connect":
+            self._saw_open(path, os.O_RDONLY)
+        elif not self._is_made(path):
+            self.listed[path] = None
+
+    def _saw_open(self, path: str, flags: int) -> None:
+        about = _about(path)
+        if flags & os.O_TRUNC or flags & _CREATES == _CREATES or (about is None and flags & os.O_CREAT):
+            self._made.add(path)
+        elif about is not None and flags & _ACCESS != os.O_WRONLY and not self._is_made(path):
+            if about[3] < self._began:
+                self.opened[path] = None
+            else:
+                self._made.add(path)  # by other means than Python's
+
+    def _is_made(self, path: str) -> bool:
+        return bool(self._made) and any(place in self._made for place in (path, *map(str, PurePath(path).parents)))
+
+    def named(self) -> Iterator[str]:
+        """The files that the step names and nobody was seen to open, unless they were written to meanwhile."""
+        for path, before in self._named.items():
+            if path not in self.opened and path not in self._made and _about(path) == before:
+                yield path
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if _watches and event in _EVENTS and (watch := _watches.get(get_ident())) is not None:
+        try:
+            watch.saw(event, arguments)
+        except Exception:  # whatever we do not understand, the user's program goes on
+            return
+
+
+_EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "sqlite3.connect"})
+
+
+def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any], blobs: Blobs) -> Iterator[str]:
+    """What to say of a call of a step: a sentence for each file, or folder, that it read without being given it."""
+    named = list(watch.named())
+    if not (watch.opened or watch.listed or named):
+        return
+    declared = {os.path.realpath(file): file for file in files_in(dict(arguments))}
+
+    def unknown(paths: Iterable[str]) -> list[str]:
+        others = [path for path in paths if not is_foreign(path) and blobs.owned(path) is None]
+        return [path for path in others if not _is_declared(path, declared)]
+
+    step, texts = definition.name, {path: name for name, path in _given_as_text(arguments)}
+    folders = set(unknown(watch.listed))
+    by_folder: dict[str, list[str]] = {}
+    for path in unknown(watch.opened):
+        by_folder.setdefault(str(Path(path).parent), []).append(path)
+    folders |= {folder for folder, paths in by_folder.items() if len(paths) >= _MANY}
+    for folder in sorted(folders):
+        yield (
+            f"{step} read the folder {shown(folder)}, which is not an argument: changes in it are not seen. "
+            f"Take it as {step}({_as_name(folder)}: Dir)"
+        )
+    for folder, paths in by_folder.items():
+        for path in paths if not {folder, *map(str, Path(folder).parents)} & folders else ():
+            yield (
+                f"{step} opened {shown(path)}, which is not an argument: changes in it are not seen. "
+                f"Take it as {step}({texts.get(path) or _as_name(path)}: File)"
+            )
+    for path in unknown(named):
+        how = f"was given {shown(path)} as text" if path in texts else f"names {shown(path)}"
+        yield (
+            f"{step} {how}, and the file itself is not an argument: if it is read, changes in it are not seen. "
+            f"Take it as {step}({texts.get(path) or _as_name(path)}: File)"
+        )
+
+
+def _is_declared(path: str, declared: Mapping[str, File | Dir]) -> bool:
+    real = os.path.realpath(path)
+    return real in declared or any(isinstance(declared.get(str(above)), Dir) for above in Path(real).parents)
+
+
+def _about(path: str) -> tuple[int, int, int, int, int] | None:
+    try:
+        about = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return looks(about) if stat.S_ISREG(about.st_mode) else None
+
+
+def _path(said: object) -> str | None:
+    if said is None:
+        return str(Path.cwd())
+    return os.path.abspath(os.fsdecode(said)) if isinstance(said, (str, bytes, os.PathLike)) else None
+
+
+def _reads_code(module: str) -> bool:
+    return module.partition(".")[0] in _READERS_OF_CODE
+
+
+def _named(definition: Definition, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """The paths that a step's code names, and those that its arguments give as text."""
+    function = underlying(definition.fn)
+    texts = _texts.get(function)
+    if texts is None:
+        texts = _texts[function] = tuple(dict.fromkeys(_texts_in(function, set())))
+    for text in texts:
+        yield from _found(text)
+    for _, path in _given_as_text(arguments):
+        yield path
+
+
+def _found(text: str) -> Iterator[str]:
+    if any(mark in text for mark in "*?["):
+        from glob import glob
+
+        yield from map(os.path.abspath, glob(text))  # noqa: PTH207 - the text may be absolute
+    else:
+        yield os.path.abspath(text)
+
+
+def _given_as_text(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in arguments.items():
+        if (type(value) is str or isinstance(value, PurePath)) and _NAMES_FILE.fullmatch(str(value)):
+            yield name, os.path.abspath(value)
+
+
+def _texts_in(thing: object, seen: set[int]) -> Iterator[str]:
+    """The texts that look like names of files: of a function, of those that it calls by name, and of their globals."""
+    if isinstance(thing, (str, PurePath)) and _NAMES_FILE.fullmatch(str(thing)) and "://" not in str(thing):
+        yield str(thing)
+    if not isinstance(thing, FunctionType) or id(thing) in seen or is_foreign(thing.__code__.co_filename):
+        return
+    seen.add(id(thing))
+    for code in _codes(thing.__code__):
+        for constant in code.co_consts:
+            yield from _texts_in(constant, seen)
+        for name in code.co_names:
+            yield from _texts_in(thing.__globals__.get(name), seen)
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _as_name(path: str) -> str:
+    """A name for a parameter.
+
+    >>> _as_name("data/rates.csv"), _as_name("/data/2013 flights.csv")
+    ('rates_csv', 'file_2013_flights_csv')
+    """
+    name = re.sub(r"\W+", "_", os.path.basename(path)).strip("_").lower()
+    return name if name.isidentifier() and not iskeyword(name) else f"file_{name}"

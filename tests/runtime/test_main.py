@@ -1,0 +1,141 @@
+"""Steps and classes of scripts and notebooks: they travel to worker processes, and have the same names there."""
+
+import subprocess
+import sys
+
+CODE = """
+from dataclasses import dataclass
+
+from plait import Pipeline, step
+
+
+@dataclass
+class Box:
+    x: int
+
+    def grown(self):
+        return Box(self.x + 1)
+
+
+def helper(box):
+    return box.grown()
+
+
+@step
+def box(n: int) -> Box:
+    return helper(Box(n))
+
+
+@step
+def more(box: Box) -> Box:
+    return helper(box)
+"""
+RUN = """
+p = Pipeline("p", [box, more])
+there = p.run(n=1, store=None, executor="processes", workers=1, listeners=[])
+here = p.run(n=1, store=None, listeners=[])
+assert there.digest("more") == here.digest("more") and there["more"] == here["more"] == Box(3)
+print("same")
+"""
+CELLS = """
+import linecache
+
+def cell(number, text):
+    name = f"/tmp/ipykernel_99999999/{number}.py"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    exec(compile(text, name, "exec"), globals())
+
+"""
+
+
+def run(path, text):
+    path.write_text(text)
+    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120)
+
+
+def test_a_script_needs_no_guard_to_run_in_processes(tmp_path):
+    done = run(tmp_path / "script.py", CODE + RUN)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["same"], "the script ran once, not once more in each worker"
+
+
+def test_cells_of_a_notebook_have_the_same_names_in_a_worker(tmp_path):
+    done = run(tmp_path / "cells.py", f"{CELLS}\ncell(1, {CODE!r})\n{RUN}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["same"]
+
+
+def test_a_cell_that_is_run_again_unchanged_is_a_hit_and_changed_a_miss(tmp_path):
+    store = tmp_path / "store"
+    rest = f"""
+def states():
+    return Pipeline("p", [box, more]).run(n=1, store={str(store)!r}, listeners=[]).states
+
+cell(1, CODE)
+print(*states().values())
+cell(2, "# moved\\n\\n" + CODE)
+print(*states().values())
+cell(3, CODE.replace("self.x + 1", "self.x + 2"))
+print(*states().values())
+cell(4, CODE)
+print(*states().values())
+"""
+    done = run(tmp_path / "cells.py", f"{CELLS}\nCODE = {CODE!r}\n{rest}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["run run", "hit hit", "run run", "hit hit"]
+
+
+def test_a_script_and_its_import_share_results(tmp_path):
+    rest = 'if __name__ == "__main__":\n    print(*Pipeline("p", [box, more]).run(n=1, store="store", listeners=[]).states.values())\n'
+    (tmp_path / "script.py").write_text(CODE + rest)
+    for command in (
+        ["script.py"],
+        [
+            "-c",
+            "import script as s; print(*s.Pipeline('p', [s.box, s.more]).run(n=1, store='store', listeners=[]).states.values())",
+        ],
+    ):
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["hit", "hit"]
+
+
+def test_what_a_script_reads_back_is_of_its_own_classes(tmp_path):
+    rest = """
+@step(cache=False)
+def own(more: Box, boxes: list) -> bool:
+    return isinstance(more, Box) and all(isinstance(b, Box) for b in boxes)
+
+@step
+def boxes(n: int) -> list:
+    return [Box(n)]
+
+run = Pipeline("p", [box, more, boxes, own]).run(n=1, store="store", listeners=[])
+print(run["own"], type(run["more"]) is Box, run.states["more"])
+"""
+    (tmp_path / "script.py").write_text(CODE + rest)
+    said = [
+        subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120).stdout
+        for _ in range(2)
+    ]
+    assert said == ["True True run\n", "True True hit\n"]
+
+
+def test_a_value_whose_class_has_changed_since_is_not_read_as_the_new_one(tmp_path):
+    rest = """
+p = Pipeline("p", [box])
+print(*p.run(n=1, store="store", listeners=[]).states.values())
+try:
+    print(p.runs(store="store")[-1]["box"])
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    (tmp_path / "script.py").write_text(CODE + rest)
+
+    def run():
+        return subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert run().stdout.splitlines() == ["run", "Box(x=2)"]
+    (tmp_path / "script.py").write_text(CODE.replace("+ 1", "+ 10") + rest)
+    first, second = run().stdout.splitlines()
+    assert first == "run" and second.startswith("ArtifactLost box cannot be read: its class is another one now")
