@@ -1,5 +1,6 @@
 """Building and running graphs of steps that do nothing: what the graph itself costs, a node."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -83,6 +84,7 @@ def hamilton_chain(n: int) -> tuple[float, float] | None:
         from hamilton import ad_hoc_utils, driver
     except ImportError:
         return None
+    sys.setrecursionlimit(50_000)  # it walks the chain by recursion
     source = ["def n0(start: int) -> int: return start"]
     source += [f"def n{i}(n{i - 1}: int) -> int: return n{i - 1}" for i in range(1, n)]
     space: dict[str, Any] = {}

@@ -18,6 +18,7 @@ from plait.errors import PlaitError
 Kind = Literal["stores", "codecs", "executors"]
 
 
+@cache  # to read what is installed takes milliseconds
 def names(kind: Kind) -> list[str]:
     """The adapters of a kind: ours, and those of installed packages."""
     folder = Path(__file__).parent / kind

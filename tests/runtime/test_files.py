@@ -364,6 +364,24 @@ def test_files_deep_in_parameters_and_constants_are_watched_too(tmp_path):
         path = tmp_path / "a.csv"
 
 
+def test_a_step_that_writes_into_the_store_is_caught_and_the_store_heals(tmp_path):
+    @step
+    def vandal(listed: list[File]) -> int:
+        os.chmod(listed[0], 0o600)
+        Path(listed[0]).write_text("other")
+        return 1
+
+    @step
+    def after(vandal: int, listed: list[File]) -> str:
+        return Path(listed[0]).read_text()
+
+    p = Pipeline("p", [listed, vandal, after])
+    with pytest.raises(NodeFailed, match="which it was given as listed, changed while it ran"):
+        run(p, tmp_path / "s")
+    fine = Pipeline("p", [listed, step(lambda vandal: 1, name="vandal").bind(vandal="listed"), after])
+    assert run(fine, tmp_path / "s")["after"] == "content 0"
+
+
 def test_touching_a_file_is_no_change(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("first")

@@ -158,6 +158,8 @@ class _Builder:
 
     def _said(self, step: Step[..., Any], name: str, spec: Any, hint: Any) -> Source:
         """The source that `bind` named."""
+        if type(spec) is str and spec in self.steps:
+            return Output(spec)
         if isinstance(spec, Mapping):
             items = tuple(self._said(step, name, item, EMPTY) for item in spec.values())
             return Collect(dict, items, tuple(spec))
@@ -184,6 +186,10 @@ class _Builder:
 
     def _check(self, step: Step[..., Any], name: str, source: Source, hints: Mapping[str, Any]) -> None:
         wanted = hints.get(name, EMPTY)
+        if type(source) is Output and source.part is None:
+            definition = self.definitions.get(source.node)
+            if definition is not None and definition.returns is wanted:
+                return  # by far the commonest edge
         if wanted is not EMPTY:
             check_edge(step, name, made_type(source, self.definitions), wanted, source, self.definitions)
 

@@ -63,10 +63,8 @@ def _global(encoder: Encoder, value: Any, name: str) -> Expanded:
         raise UnnamedError(
             f"{cls.__module__}.{cls.__qualname__} goes by a name that is not its own ({error})"
         ) from error
-    try:
-        state = object.__reduce_ex__(value, 4)[2]
-    except TypeError:  # it is of C, and so of a package, whose version counts by the class
-        state = None
+    slots = {slot: getattr(value, slot) for slot in copyreg._slotnames(cls) if hasattr(value, slot)}  # type: ignore[attr-defined]
+    state = {**getattr(value, "__dict__", {}), **slots}  # what is of C is of a package, whose version counts
     attributes, held = _state(encoder, state)
     children = [*held.values(), str(getattr(value, "__module__", "")), name, _code_of(encoder, value)]
     return Expanded(b"g" + encoder.code(cls) + attributes, children, lambda _, __: "", rigid=True)

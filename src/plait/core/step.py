@@ -171,11 +171,13 @@ def _check_source(step: str, name: str, source: Any) -> None:
 
 
 def _names_only(source: Any) -> bool:
+    if isinstance(source, (str, Step)):
+        return True
     if isinstance(source, Mapping):
         return all(_names_only(item) for item in source.values())
     if isinstance(source, (list, tuple)):
         return all(_names_only(item) for item in source)
-    return isinstance(source, (str, Step))
+    return False
 
 
 @overload

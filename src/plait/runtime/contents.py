@@ -14,7 +14,7 @@ from plait.core.containers import IMMUTABLE, is_container
 from plait.core.digest import Digest
 from plait.core.graph import Node
 from plait.core.sources import Collect, Const, Source, params
-from plait.errors import InputChanged
+from plait.errors import ArtifactLost, InputChanged
 from plait.files import Dir, File, content_of
 from plait.ports import Blobs, Codec, FileCodec
 
@@ -42,7 +42,7 @@ class Contents:
     def __call__(self, value: File | Dir) -> Digest:
         """The name of what is in a file or folder; `InputChanged` if that was something else before in this run."""
         content = self.now(value)
-        if self.blobs.owned(str(value)):  # nothing can happen to what is in the store
+        if self.blobs.owned(str(value)):  # a blob has one content, which was verified
             return content
         if self.known.setdefault(value, content) != content:
             message = f"{value} changed since this run began. Run again, when nothing writes to it"
@@ -75,16 +75,16 @@ class Contents:
             self._met = None
 
     def read_by(self, node: Node, arguments: Mapping[str, Any]) -> dict[File | Dir, str]:
-        """The files outside of the store that a node reads, each with the argument that it is in."""
-        if not self.known:
-            return {}
+        """The files that a node is given, each with the argument that it is in."""
         found: dict[File | Dir, str] = {}
+        unkeyed = node.definition.unkeyed
         for name, source in node.inputs:
-            if name in node.definition.unkeyed:
+            if type(arguments[name]) in IMMUTABLE or name in unkeyed:
                 continue
-            for param in params(source):
-                found.update(dict.fromkeys(self.held.get(param.address, ()), name))
-            found.update(dict.fromkeys(filter(self.known.__contains__, files_in(arguments[name])), name))
+            if self.held:
+                for param in params(source):
+                    found.update(dict.fromkeys(self.held.get(param.address, ()), name))
+            found.update(dict.fromkeys(files_in(arguments[name]), name))
         return found
 
     def check(self, node: str, read: Mapping[File | Dir, str]) -> None:
@@ -92,7 +92,7 @@ class Contents:
         for file, name in read.items():
             try:
                 self(file)
-            except (InputChanged, OSError) as error:
+            except (InputChanged, ArtifactLost, OSError) as error:
                 raise InputChanged(
                     f"{node}: {file}, which it was given as {name}, changed while it ran, so what it made is not "
                     f"kept. Run again, when nothing writes to {file}",

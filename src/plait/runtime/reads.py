@@ -14,16 +14,16 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from keyword import iskeyword
 from pathlib import Path, PurePath
 from threading import get_ident
 from types import CodeType, FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from plait.core.definition import Definition, underlying
-from plait.files import Dir, File, looks
+from plait.files import Dir, File, Looks, looks
 from plait.ports import Blobs
 from plait.runtime.contents import files_in
 from plait.runtime.places import is_foreign, shown
@@ -37,7 +37,6 @@ _READERS_OF_CODE = frozenset(
 )
 
 _watches: dict[int, "Watch"] = {}  # of the threads in which a step is at work
-_texts: "WeakKeyDictionary[Callable[..., Any], tuple[str, ...]]" = WeakKeyDictionary()
 _installed = False
 
 
@@ -51,7 +50,7 @@ class Watch:
         self.listed: dict[str, None] = {}
         self._made: set[str] = set()
         self._began = time.time_ns()
-        self._named = {path: about for path in _named(definition, arguments) if (about := _about(path)) is not None}
+        self._named = _looked_at(definition, arguments)
         self._outer: Watch | None = None
 
     def __enter__(self) -> "Watch":
@@ -100,11 +99,10 @@ class Watch:
     def _is_made(self, path: str) -> bool:
         return bool(self._made) and any(place in self._made for place in (path, *map(str, PurePath(path).parents)))
 
-    def named(self) -> Iterator[str]:
+    def named(self) -> list[str]:
         """The files that the step names and nobody was seen to open, unless they were written to meanwhile."""
-        for path, before in self._named.items():
-            if path not in self.opened and path not in self._made and _about(path) == before:
-                yield path
+        unseen = [path for path in self._named if path not in self.opened and path not in self._made]
+        return [path for path in unseen if _about(path) == self._named[path]]
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -120,14 +118,14 @@ _EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename"
 
 def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any], blobs: Blobs) -> Iterator[str]:
     """What to say of a call of a step: a sentence for each file, or folder, that it read without being given it."""
-    named = list(watch.named())
+    named = watch.named()
     if not (watch.opened or watch.listed or named):
         return
-    declared = {os.path.realpath(file): file for file in files_in(dict(arguments))}
+    given = _Given(files_in(dict(arguments)))
 
     def unknown(paths: Iterable[str]) -> list[str]:
-        others = [path for path in paths if not is_foreign(path) and blobs.owned(path) is None]
-        return [path for path in others if not _is_declared(path, declared)]
+        others = [path for path in paths if not given.holds(path)]
+        return [path for path in others if not is_foreign(path) and blobs.owned(path) is None]
 
     step, texts = definition.name, {path: name for name, path in _given_as_text(arguments)}
     folders = set(unknown(watch.listed))
@@ -154,12 +152,22 @@ def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any
         )
 
 
-def _is_declared(path: str, declared: Mapping[str, File | Dir]) -> bool:
-    real = os.path.realpath(path)
-    return real in declared or any(isinstance(declared.get(str(above)), Dir) for above in Path(real).parents)
+class _Given:
+    """The files and folders that a step was given, under any of their names."""
+
+    def __init__(self, files: Iterable[File | Dir]) -> None:
+        names = [(name, type(file) is Dir) for file in files for name in (str(file), os.path.realpath(file))]
+        self._paths = {name for name, _ in names}
+        self._folders = tuple({f"{name}{os.sep}" for name, folder in names if folder})
+
+    def holds(self, path: str) -> bool:
+        return self._holds(path) or self._holds(os.path.realpath(path))
+
+    def _holds(self, path: str) -> bool:
+        return path in self._paths or path.startswith(self._folders)
 
 
-def _about(path: str) -> tuple[int, int, int, int, int] | None:
+def _about(path: str) -> Looks | None:
     try:
         about = os.stat(path)
     except (OSError, ValueError):
@@ -177,16 +185,16 @@ def _reads_code(module: str) -> bool:
     return module.partition(".")[0] in _READERS_OF_CODE
 
 
-def _named(definition: Definition, arguments: Mapping[str, Any]) -> Iterator[str]:
-    """The paths that a step's code names, and those that its arguments give as text."""
-    function = underlying(definition.fn)
-    texts = _texts.get(function)
-    if texts is None:
-        texts = _texts[function] = tuple(dict.fromkeys(_texts_in(function, set())))
-    for text in texts:
-        yield from _found(text)
-    for _, path in _given_as_text(arguments):
-        yield path
+def _looked_at(definition: Definition, arguments: Mapping[str, Any]) -> dict[str, Looks]:
+    """The files that a step's code names, and those that its arguments give as text, and how they look."""
+    paths = [path for text in _texts_of(definition) for path in _found(text)]
+    paths += [path for _, path in _given_as_text(arguments)]
+    return {path: about for path in paths if (about := _about(path)) is not None} if paths else {}
+
+
+@lru_cache(maxsize=1024)
+def _texts_of(definition: Definition) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_texts_in(underlying(definition.fn), set())))
 
 
 def _found(text: str) -> Iterator[str]:
@@ -200,7 +208,7 @@ def _found(text: str) -> Iterator[str]:
 
 def _given_as_text(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in arguments.items():
-        if (type(value) is str or isinstance(value, PurePath)) and _NAMES_FILE.fullmatch(str(value)):
+        if isinstance(value, (str, PurePath)) and _NAMES_FILE.fullmatch(str(value)):
             yield name, os.path.abspath(value)
 
 

@@ -1,6 +1,5 @@
 """Bytes under the hash of their content, in files. Workers write here too, so it is small and can be pickled."""
 
-import atexit
 import errno
 import io
 import os
@@ -9,12 +8,11 @@ import shutil
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plait.errors import ArtifactLost, StoreError
-from plait.stores.local import notes
+from plait.stores.local import elsewhere, notes
 from plait.stores.local.fingerprints import fingerprints
 from plait.stores.local.hashing import HashingFile, hash_of
 from plait.stores.local.layout import Layout, create_file, refused, remove
@@ -221,7 +219,7 @@ class LocalBlobs:
             self._layout.make(str(Path(link).parent))
             return self._made_link(place, link)
         except (OSError, StoreError):  # a store that we can only read
-            return _link_elsewhere(place, blob + suffix)
+            return elsewhere.link(place, blob + suffix)
 
     def _made_link(self, place: str, link: str) -> str:
         part = self._layout.temporary()
@@ -283,24 +281,3 @@ def _holds(folder: str) -> bool:
     except FileNotFoundError:
         return True
     return not mode & 0o002 or bool(mode & stat.S_ISVTX)
-
-
-def _link_elsewhere(place: str, name: str) -> str:
-    link = os.path.join(_elsewhere(os.getpid()), name)
-    with suppress(FileExistsError):
-        os.symlink(place, link)
-    return link
-
-
-@lru_cache(maxsize=1)
-def _elsewhere(pid: int) -> str:
-    import tempfile  # hardly ever needed
-
-    folder = tempfile.mkdtemp(prefix="plait-")
-    atexit.register(_clear, folder, pid)
-    return folder
-
-
-def _clear(folder: str, pid: int) -> None:
-    if os.getpid() == pid:  # a forked child ends before we do
-        shutil.rmtree(folder, ignore_errors=True)

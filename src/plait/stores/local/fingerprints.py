@@ -19,15 +19,12 @@ import sys
 import threading
 import time
 from functools import lru_cache
-from typing import TypeAlias
 
 from blake3 import blake3
 
 from plait.errors import StoreError
-from plait.files import looks, opened, read_through
+from plait.files import Looks, looks, opened, read_through
 from plait.stores.local.layout import Layout, create_file, remove
-
-_Looks: TypeAlias = tuple[int, int, int, int, int]
 
 _MARGIN = 2_000_000_000  # in nanoseconds: no file system has a coarser clock
 _PROBE = 1.0  # seconds for which we believe the clock of a file system to have gone on; it has, so this errs early
@@ -43,7 +40,7 @@ class Fingerprints:
         self.path = os.path.join(layout.root, "fingerprints")
         self._layout = layout
         self._lock = threading.Lock()
-        self._known: dict[_Looks, str] = {}
+        self._known: dict[Looks, str] = {}
         self._kinds: dict[int, str] = {}  # of file systems, by device
         self._late: list[bytes] = []  # to be appended, once there is a store
         self._read = 0  # bytes of the file that are in memory
@@ -63,7 +60,7 @@ class Fingerprints:
             self._remember(key, found)
         return found, about.st_size
 
-    def _find(self, key: _Looks) -> str | None:
+    def _find(self, key: Looks) -> str | None:
         known = self._known.get(key)
         if known is None:
             with self._lock:
@@ -73,7 +70,7 @@ class Fingerprints:
             self._append()
         return known
 
-    def _remember(self, key: _Looks, found: str) -> None:
+    def _remember(self, key: Looks, found: str) -> None:
         self._known[key] = found
         self._late.append(_line(key, found))
         if os.path.isdir(self._layout.root):
@@ -158,12 +155,12 @@ def fingerprints(root: str) -> Fingerprints:
     return Fingerprints(Layout(root))
 
 
-def _line(key: _Looks, found: str) -> bytes:
+def _line(key: Looks, found: str) -> bytes:
     said = " ".join([*map(str, key), found]).encode()
     return said + b" " + blake3(said).hexdigest(8).encode() + b"\n"
 
 
-def _entry(line: bytes) -> tuple[_Looks, str] | None:
+def _entry(line: bytes) -> tuple[Looks, str] | None:
     said, _, check = line.rpartition(b" ")
     if blake3(said).hexdigest(8).encode() != check:
         return None
