@@ -11,7 +11,7 @@ LAYERS = {
     "ports": 1,
     "runtime": 2, "stores": 2, "codecs": 2, "executors": 2, "plugins": 2,
     "show": 3,
-    "accepting": 5, "pipeline": 5, "session": 5, "parameters": 5, "configuration": 5, "settings": 5, "cli": 5, "testing": 5,
+    "accepting": 5, "pipeline": 5, "session": 5, "opening": 5, "past": 5, "parameters": 5, "configuration": 5, "settings": 5, "cli": 5, "testing": 5,
     "__init__": 5, "__main__": 5,
 }  # fmt: skip
 ADAPTERS = {"stores", "codecs", "executors"}

@@ -53,7 +53,7 @@ def withdraw(id: str, *, store: Any = DEFAULT) -> list[Acceptance]:  # noqa: A00
 
 @contextmanager
 def _ledger(store: Any) -> "Iterator[Ledger]":
-    from plait.session import opened
+    from plait.opening import opened
 
     place = opened(store)
     if place is None:

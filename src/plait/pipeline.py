@@ -233,7 +233,7 @@ class Pipeline(Generic[P, R_co]):
 
     def runs(self, *, store: "str | Path | Store | None" = DEFAULT, limit: int = 100) -> list[Run[R_co]]:
         """Its earlier runs, newest first; their values can be read while the store has them."""
-        from plait.session import earlier_runs
+        from plait.past import earlier_runs
 
         return earlier_runs(self.graph, store if store is not DEFAULT else self._options.get("store", DEFAULT), limit)
 

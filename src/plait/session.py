@@ -9,32 +9,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from plait import parameters, plugins, settings
+from plait import parameters
 from plait.core.definition import Definition, near
 from plait.core.graph import Graph
 from plait.core.sources import outputs
 from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
 from plait.files import shown
-from plait.ports import Executor, Ledger, RunRow, Store
-from plait.runtime.contents import Contents
+from plait.opening import executor_of, opened, temporary, vault_of
+from plait.past import recounted
+from plait.ports import Ledger, RunRow, Store
 from plait.runtime.environment import environment
 from plait.runtime.events import RunFinished, RunStarted
 from plait.runtime.execute import execute
 from plait.runtime.fetching import with_remote_files
 from plait.runtime.listening import Listener, drive, tell
-from plait.runtime.naming import Naming
 from plait.runtime.plan import Plan
 from plait.runtime.planning import plan
 from plait.runtime.request import Request, State
 from plait.runtime.resolve import Surface
 from plait.runtime.run import Run, node_of
-from plait.runtime.surroundings import live
-from plait.runtime.vault import Vault
 from plait.settings import DEFAULT
 
 _DEFAULTS = {"seed": 0, "store": DEFAULT, "executor": "sequential", "workers": None, "fail": "fast", "strict": False}
@@ -100,7 +97,7 @@ class Session:
 
     def __enter__(self) -> Self:
         self.store = opened(self.options["store"])
-        self.place = self.store or _temporary()
+        self.place = self.store or temporary()
         self.vault = vault_of(self.place, self.graph, strict=self.options["strict"])
         now = self.options.get("now") or datetime.now(UTC)
         canonical = {address: self._canonical(address, value) for address, value in self.params.items()}
@@ -155,14 +152,14 @@ class Session:
 
     def run(self, listeners: Sequence[Listener] | None) -> Run[Any]:
         """Runs, and keeps the history of it."""
-        executor = self._executor()
+        executor = executor_of(self.options["executor"], self.options["workers"], self._open)
         store = self.store if executor.in_process else self.place
         ledger = self.ledger(store)
         began, clock = time.time(), time.perf_counter()
         name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
         state = State()
         run: Run[Any] = Run(name, self.graph, state, self.vault, self.params, self.targets)
-        run._recount = None if self.store is None else partial(_recounted, self.store)
+        run._recount = None if self.store is None else partial(recounted, self.store)
         row = self._row(name, began)
         if ledger is not None:
             self.vault.naming.check_params(self.surface.params, self.graph, self.vault.contents.meeting)
@@ -194,21 +191,6 @@ class Session:
             name, self.graph.name, began, 0.0, "running", self.options["seed"], self.targets, params, (), process
         )
 
-    def _executor(self) -> Executor:
-        wanted, workers = self.options["executor"], self.options["workers"]
-        sized = {} if workers is None else {"workers": workers}
-        if not isinstance(wanted, str):
-            if not callable(getattr(wanted, "submit", None)):
-                raise ParameterError(f"executor={wanted!r}: give a name, or a pool that has submit()")
-            borrowed: Executor = plugins.create("executors", "_borrowed", pool=wanted, **sized)
-            return borrowed
-        known = plugins.names("executors")
-        if wanted not in known:
-            raise ParameterError(f"executor={wanted!r} is none of {', '.join(known)}{near(wanted, known)}")
-        made: Executor = plugins.create("executors", wanted, **sized)
-        self._open.callback(made.shutdown, True, cancel_futures=True)
-        return made
-
 
 class Asked(Protocol):
     """What a session reads of a pipeline."""
@@ -225,79 +207,11 @@ def asked(pipeline: Asked, targets: Sequence[Any], arguments: Mapping[str, Any])
     return Session(pipeline.graph, pipeline._values, pipeline._options, targets, options, params)
 
 
-def opened(store: Any) -> Store | None:
-    """The store that an option names; none, where nothing shall be kept."""
-    if store is None:
-        return None
-    if store is DEFAULT:
-        store = settings.store_path()
-    if isinstance(store, str) and "://" in store:
-        raise ParameterError(f"store={store!r}: remote stores are not in this version of plait; give a folder")
-    if isinstance(store, (str, Path)):
-        local: Store = plugins.create("stores", "local", path=Path(store).absolute())
-        return local
-    if not callable(getattr(store, "ledger", None)):
-        raise ParameterError(f"store={store!r}: give a folder, or None to keep nothing")
-    return store  # type: ignore[no-any-return] # it has a Store's shape
-
-
-def vault_of(store: Store, graph: Graph, *, strict: bool) -> Vault:
-    """The vault of a store, with the environment variables that the graph's steps declare."""
-    declared = {name for node in graph.nodes.values() for name in node.definition.options.env}
-    environment = {name: os.environ[name] for name in sorted(declared) if name in os.environ}
-    contents = Contents(store.blobs)
-    codecs = contents.bound(plugins.codecs())
-    return Vault(store.blobs, codecs, Naming(codecs, environment, live(), strict=strict), contents)
-
-
-def earlier_runs(graph: Graph, store: Any, limit: int) -> list[Run[Any]]:
-    """The runs of a pipeline that a store knows, newest first."""
-    place = opened(store)
-    if place is None:
-        return []
-    ledger = place.ledger()
-    try:
-        vault = vault_of(place, graph, strict=False)
-        found = [_past(row, graph, vault, ledger) for row in ledger.runs(graph.name, limit)]
-    finally:
-        ledger.close()
-    for run in found:
-        run._recount = partial(_recounted, place)
-    return found
-
-
-def _recounted(store: Store, run: Run[Any], node: str) -> str:
-    """What became of a node in a run, and why, as the store tells it."""
-    from plait.show.recounting import found
-
-    return found(store, run, node)
-
-
-def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
-    state = State()
-    records = ledger.find([key for _, key, _, _ in row.nodes if key])  # type: ignore[misc] # keys, as text
-    for node, key, word, seconds in row.nodes:
-        state.states[node] = word
-        state.seconds[node] = seconds
-        if key in records and node in graph.nodes:
-            state.artifacts[node] = records[key].artifact  # type: ignore[index] # likewise
-    run: Run[Any] = Run(row.id, graph, state, vault, dict(row.params), row.targets)
-    run.status, run.seconds = row.status, max(row.finished - row.started, 0.0)
-    return run
-
-
 def _finished(row: RunRow, status: str, said: str, state: State) -> RunRow:
     nodes = tuple(
         (node, str(state.keys.get(node, "")), word, state.seconds.get(node, 0.0)) for node, word in state.states.items()
     )
     return row._replace(finished=time.time(), status=status, nodes=nodes, error=said)
-
-
-def _temporary() -> Store:
-    store: Store = plugins.create(
-        "stores", "_temporary", make=lambda path: plugins.create("stores", "local", path=path)
-    )
-    return store
 
 
 def _nodes(graph: Graph, targets: Sequence[Any]) -> Iterator[str]:

@@ -15,12 +15,12 @@ from plait.core.digest import Key
 from plait.core.durations import readable
 from plait.core.records import Artifact, Record
 from plait.errors import PlaitError
+from plait.opening import opened
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.contents import Contents
 from plait.runtime.naming import Naming
 from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
-from plait.session import opened
 from plait.settings import DEFAULT, store_path
 from plait.show.recounting import recounted
 from plait.show.report import counted

@@ -76,7 +76,7 @@ class Polars:
             raise UnwritableError(f"{kind} is no data")
         if kind == "Series":
             value = value.rename(_SERIES + value.name).to_frame()
-        elif value.width == 0 and value.height or any(name.startswith(_SERIES) for name in value.columns):
+        elif (value.width == 0 and value.height) or any(name.startswith(_SERIES) for name in value.columns):
             raise UnwritableError("it has rows without columns, or a column that is named as ours")
         with _through(file) as out:
             value.rechunk().write_ipc(out, compression="uncompressed", record_batch_size=max(len(value), 1))
