@@ -182,7 +182,8 @@ class Pipeline(Generic[P, R_co]):
         - `executor`: `"sequential"`, `"threads"`, `"processes"`, or a pool of your own; `workers`: how many at once.
         - `fail`: `"fast"` raises at the first failure, `"keep-going"` runs whatever can be run.
         - `listeners`: functions that are told each event; if none are given, a terminal shows progress; `[]` is quiet.
-        - `strict`: code that cannot be followed is an error. `limits` is not in this version, and refused.
+        - `strict`: code that cannot be followed, and a file that is read and is no argument, are errors.
+        - `limits`: not in this version, and refused.
         - `params`: values of parameters, by name or address.
 
         Returns the `Run`. Raises `ParameterError` before any work, and `NodeFailed` from the error of the step.

@@ -26,7 +26,11 @@ def test_case_01_editing_a_helper_is_a_miss_and_the_reason_names_it(project):
 
 @pytest.mark.parametrize(
     ("importing", "using"),
-    [("import one", "one.clean(x)"), ("from one import clean as c", "c(x)"), ("from pkg import inner", "inner.clean(x)")],
+    [
+        ("import one", "one.clean(x)"),
+        ("from one import clean as c", "c(x)"),
+        ("from pkg import inner", "inner.clean(x)"),
+    ],
 )
 def test_case_02_a_helper_two_calls_deep_in_another_module_is_followed(project, importing, using):
     one = "import two as t\nfrom two import scale as s\ndef clean(x): return s(x) + t.LEVEL\n"
@@ -89,7 +93,9 @@ def test_case_06_a_module_constant_counts_by_value_and_one_without_content_is_na
     project.write(steps=STEP + "DEPTH = 7\n@step\ndef step(x: int = 1): return x + DEPTH\n")
     assert project.after("steps", "= 7", "= 8") == "run"
     assert project.after("steps", "= 8", "= 4 + 4") == "hit"
-    project.write(locked=STEP + "import threading\nLOCK = threading.Lock()\n@step\ndef held():\n    with LOCK: return 1\n")
+    project.write(
+        locked=STEP + "import threading\nLOCK = threading.Lock()\n@step\ndef held():\n    with LOCK: return 1\n"
+    )
     with pytest.warns(OpaqueCode, match=r"held: .*LOCK"):
         project.run("held", of="locked")
     with pytest.raises(GraphError, match="LOCK"):
@@ -155,7 +161,9 @@ def test_case_10_a_mutable_default_that_a_step_changes_stays_what_it_was(project
 
 
 def test_case_10_a_mutable_default_of_a_helper_counts_as_it_is_now(project):
-    project.write(steps=STEP + "def helper(x, seen=[]): return len(seen)\n@step\ndef step(x: int = 1): return helper(x)\n")
+    project.write(
+        steps=STEP + "def helper(x, seen=[]): return len(seen)\n@step\ndef step(x: int = 1): return helper(x)\n"
+    )
     module = project.load()
     assert Pipeline("p", module).run(store=project.store, listeners=[])["step"] == 0
     module.helper.__defaults__[0].append(1)
@@ -492,7 +500,12 @@ def test_case_51_order_position_and_a_default_that_is_said_make_no_difference(tm
     states = [p.run(store=tmp_path, listeners=[], **given).states["work"] for given in ({"a": 5}, {"a": 5, "b": 2})]
     assert states == ["run", "hit"]
     assert Pipeline("p", [moved]).run(a=5, store=tmp_path, listeners=[]).states == {"moved": "hit"}
-    assert called.run(how=1, store=tmp_path, listeners=[]).states == {"one": "hit", "two": "hit", "three": "hit", "both": "run"}
+    assert called.run(how=1, store=tmp_path, listeners=[]).states == {
+        "one": "hit",
+        "two": "hit",
+        "three": "hit",
+        "both": "run",
+    }
 
 
 def test_every_failure_is_the_users_own(project):

@@ -21,6 +21,7 @@ from plait import (
     Seed,
     StaleStepWarning,
     StoreError,
+    UndeclaredRead,
     UnnamedResult,
     auto,
     step,
@@ -625,3 +626,39 @@ def test_what_cannot_leave_a_process_is_said(tmp_path):
 
     with pytest.raises(NodeFailed, match="cannot leave the process that made it.*open it in the step that uses it"):
         Pipeline("p", [connect]).run(store=tmp_path, executor="processes", workers=1, listeners=[])
+
+
+def test_a_file_given_on_by_reference_is_looked_at_on_every_hit(tmp_path):
+    @step
+    def text(chosen: File) -> str:
+        return Path(chosen).read_text()
+
+    @step(ignore=["path"])
+    def elsewhere(path: Path) -> File:
+        return File(path)
+
+    p = Pipeline("p", [elsewhere, text.bind(chosen="elsewhere")])
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    with pytest.warns(UndeclaredRead, match=r"Take it as elsewhere\(path: File\)"):
+        assert p.run(path=path, store=tmp_path / "s", listeners=[])["text"] == "one"
+    assert set(p.run(path=path, store=tmp_path / "s", listeners=[]).states.values()) == {"hit"}
+    path.write_text("two")
+    assert p.plan(path=path, store=tmp_path / "s")["run"] == ["elsewhere"]
+    again = p.run(path=path, store=tmp_path / "s", listeners=[])
+    assert again["text"] == "two" and again.states == {"elsewhere": "run", "text": "run"}
+
+
+def test_a_damaged_result_that_somebody_will_read_is_made_again_at_once(tmp_path):
+    @step
+    def big() -> np.ndarray:
+        return np.arange(100_000.0)
+
+    p = Pipeline("p", [big])
+    p.run(store=tmp_path, listeners=[])
+    (blob,) = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    blob.chmod(0o600)
+    blob.write_bytes(blob.read_bytes()[:-3] + b"xyz")
+    assert p.plan(store=tmp_path)["run"] == ["big"]
+    again = p.run(store=tmp_path, listeners=[])
+    assert again.states == {"big": "run"} and again["big"].sum() == np.arange(100_000.0).sum()

@@ -81,6 +81,12 @@ def by_key(digest: str) -> bool:
     return digest.startswith(BY_KEY)
 
 
+def refers(artifact: Artifact) -> bool:
+    """Is some of it in a file of the user's own, which may be another one by now?"""
+    inner = (*artifact.files, *(part for _, part in artifact.parts))
+    return artifact.where == "reference" or any(refers(held) for held in inner)
+
+
 def lasting(artifact: Artifact) -> bool:
     """Can another process read it?"""
     if artifact.where == "parts":

@@ -16,7 +16,7 @@ from plait.core.digest import Digest, Key
 from plait.core.graph import Node
 from plait.core.keys import arguments, node_key
 from plait.core.manifest import manifest
-from plait.core.records import Artifact, Record, lasting, part_of
+from plait.core.records import Artifact, Record, lasting, part_of, refers
 from plait.core.sources import Output
 from plait.errors import ArtifactLost, NodeFailed, PlaitError, StoreError
 from plait.ports import Clock, Executor, Ledger
@@ -143,10 +143,10 @@ class _Scheduler:
     def _is_hit(self, name: str, record: Record) -> bool:
         if name in self.remade or not is_fresh(self.nodes[name], record, self.clock.now()):
             return False
-        if name in self.request.read and not self.vault.available(record.artifact):
-            self.replaced.add(name)
-            return False
-        return True
+        if is_usable(record.artifact, self.vault, read=name in self.request.read):
+            return True
+        self.replaced.add(name)
+        return False
 
     def _first_of_its_key(self, name: str) -> bool:
         """The same computation twice in one run is done once."""
@@ -355,6 +355,11 @@ class _Scheduler:
             artifact = done.artifact or MEMORY
             self._settle(name, done.value, artifact, done.seconds)
             yield Finished(name, artifact.digest, done.seconds)
+
+
+def is_usable(artifact: Artifact, vault: Vault, *, read: bool) -> bool:
+    """Does a record still stand? Its bytes are looked at if somebody will read them, or others can write to them."""
+    return not (read or refers(artifact)) or vault.available(artifact)
 
 
 def is_fresh(node: Node, record: Record, now: float) -> bool:

@@ -77,8 +77,14 @@ class KeptFiles:
         return file
 
     def available(self, artifact: Artifact) -> bool:
-        """Could the file be read? Blobs are not looked at, files elsewhere are."""
-        return self._blobs.has(artifact.blob) if artifact.where == "blob" else self._stands(artifact)
+        """Can its bytes be read, and are they those that were kept? A blob is looked at once a process."""
+        if artifact.where != "blob":
+            return self._stands(artifact)
+        try:
+            self._blobs.path(artifact.blob)
+        except ArtifactLost:
+            return False
+        return True
 
     def _stands(self, artifact: Artifact) -> bool:
         try:

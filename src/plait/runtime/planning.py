@@ -12,7 +12,7 @@ from plait.core.records import Artifact, Record
 from plait.core.sources import outputs
 from plait.ports import Clock, Ledger
 from plait.runtime.digests import InputDigests
-from plait.runtime.execute import is_fresh
+from plait.runtime.execute import is_fresh, is_usable
 from plait.runtime.plan import Plan, Planned
 from plait.runtime.request import Request
 from plait.runtime.vault import Vault
@@ -58,8 +58,8 @@ class Planning:
         if not is_fresh(node, record, self.clock.now()):
             word = "too old" if node.definition.options.cache else "runs each time"
             return Planned(name, "run", (Reason(word),), key=key)
-        if name in self.request.read and not self.vault.available(record.artifact):
-            return Planned(name, "run", (Reason("its bytes are gone"),), key=key)
+        if not is_usable(record.artifact, self.vault, read=name in self.request.read):
+            return Planned(name, "run", (Reason("its bytes are gone or changed"),), key=key)
         self.artifacts[name] = record.artifact
         return Planned(name, "hit", seconds=record.seconds, key=key)
 

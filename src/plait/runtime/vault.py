@@ -189,7 +189,7 @@ class Vault:
         return value
 
     def available(self, artifact: Artifact) -> bool:
-        """Could it be read, as far as can be told without reading it?"""
+        """Can its bytes be read, and are they those that were kept?"""
         if not all(map(self.files.available, artifact.files)):
             return False
         match artifact.where:
