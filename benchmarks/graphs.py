@@ -67,12 +67,12 @@ def figures() -> list[Figure]:
         found.append(Figure(f"{name}: build", median(make) * per, "us", 10))
         found.append(
             Figure(f"{name}: run in memory", median(lambda: run(store=None)) * per, "us", aim, in_python, "plain")
-        )  # noqa: B023 - called at once
+        )
         with tempfile.TemporaryDirectory() as store:
             seeds = count()
             cold = median(lambda: pipeline.run(*targets, start=next(seeds), listeners=[], store=store), 5)  # noqa: B023
             run(store=store)
-            warm = median(lambda: run(store=store), 5)  # noqa: B023
+            warm = median(lambda: run(store=store), 5)
         found.append(Figure(f"{name}: a store, cold", cold * per, "us"))
         found.append(Figure(f"{name}: a store, warm", warm * per, "us"))
     return found

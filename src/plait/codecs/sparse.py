@@ -1,6 +1,6 @@
 """Sparse matrices and arrays of scipy that are made of index arrays: CSR, CSC, BSR and COO.
 
-What is stored counts, in the order in which it is stored, since sums go through it in that order. What scipy has noticed
+What is stored counts, in the order in which it is stored, since sums go through it in that order. What scipy noticed
 of it (that indices are sorted, that there are no duplicates) does not: it comes of what was asked before, so it is
 given up, and noticed again. Other formats (DIA, DOK, LIL) notice nothing; the canonical walk of core names them.
 """

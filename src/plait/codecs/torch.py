@@ -89,7 +89,7 @@ def _room(size: int) -> Any:
 
     raw = np.empty(size + _ALIGNED, np.uint8)
     start = -raw.ctypes.data % _ALIGNED
-    return memoryview(raw[start : start + size])
+    return raw[start : start + size].data
 
 
 def _put(about: list[Any], raw: Any) -> Any:

@@ -9,10 +9,13 @@ import copyreg
 import functools
 import pickle
 import types
+from collections.abc import Collection
 from typing import Any
 
-from plait.core.encoder import Encoder, Expanded, Raw, UnnamedError
+from plait.core.encoder import Encoder, Expanded, UnnamedError
+from plait.core.leaves import Raw
 
+_NEW = copyreg.__newobj__  # type: ignore[attr-defined]
 _LRU = type(functools.lru_cache(maxsize=1)(len))
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodWrapperType, _LRU)
 
@@ -32,26 +35,36 @@ def reduced(encoder: Encoder, value: Any) -> Expanded:
         raise UnnamedError(f"{cls.__module__}.{cls.__qualname__} cannot be taken apart ({error})") from error
     if isinstance(made, str):
         return _global(encoder, value, made)
-    make, arguments, state, items, pairs, setter = (*made, None, None, None, None)[:6]
+    make, arguments, *rest = made
+    state, items, pairs, setter = rest if len(rest) == 4 else (*rest, None, None, None, None)[:4]
+    head, held = _state(encoder, state)
+    if make is _NEW and len(arguments) == 1 and arguments[0] is cls and items is pairs is setter is None:
+        return Expanded(b"r" + encoder.code(cls) + head, held, _Attributes(state), rigid=True)  # as most objects are
     if isinstance(value, (set, frozenset)) and len(arguments) == 1 and type(arguments[0]) is list:
         arguments = (frozenset(arguments[0]),)  # a list in the order of the set's memory
-    attributes, held = _state(encoder, state)
-    children: list[object] = [*held.values()]
-    if make is copyreg.__newobj__ and len(arguments) == 1 and arguments[0] is cls and items is pairs is setter is None:  # type: ignore[attr-defined]
-        head = b"r" + encoder.code(cls) + attributes  # as most objects are
-    else:
-        head = b"R" + encoder.code(cls) + attributes
-        rows = None if pairs is None else [(key, item) for key, item in pairs]
-        children += [make, arguments, None if items is None else list(items), rows, setter]
-    names = list(held)
-    return Expanded(head, children, lambda _, number: names[number] if number < len(names) else "", rigid=True)
+    rows = None if pairs is None else [(key, item) for key, item in pairs]
+    more = [make, arguments, None if items is None else list(items), rows, setter]
+    return Expanded(b"R" + encoder.code(cls) + head, [*held, *more], _Attributes(state), rigid=True)
 
 
-def _state(encoder: Encoder, state: object) -> tuple[bytes, dict[str, object]]:
+def _state(encoder: Encoder, state: object) -> tuple[bytes, Collection[object]]:
     """What an object holds, attribute by attribute where it has attributes."""
     if type(state) is dict and (words := encoder.words(tuple(state))) is not None:
-        return words, {f".{name}": item for name, item in state.items()}
-    return b"-", {"": state}
+        return words, state.values()
+    return b"-", (state,)
+
+
+class _Attributes:
+    """Where a child of an object is, for people."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: object) -> None:
+        self._state = state
+
+    def __call__(self, _: object, number: int) -> str:
+        names = list(self._state) if isinstance(self._state, dict) else []
+        return f".{names[number]}" if number < len(names) else ""
 
 
 def _global(encoder: Encoder, value: Any, name: str) -> Expanded:
@@ -65,9 +78,9 @@ def _global(encoder: Encoder, value: Any, name: str) -> Expanded:
         ) from error
     slots = {slot: getattr(value, slot) for slot in copyreg._slotnames(cls) if hasattr(value, slot)}  # type: ignore[attr-defined]
     state = {**getattr(value, "__dict__", {}), **slots}  # what is of C is of a package, whose version counts
-    attributes, held = _state(encoder, state)
-    children = [*held.values(), str(getattr(value, "__module__", "")), name, _code_of(encoder, value)]
-    return Expanded(b"g" + encoder.code(cls) + attributes, children, lambda _, __: "", rigid=True)
+    head, held = _state(encoder, state)
+    children = [*held, str(getattr(value, "__module__", "")), name, _code_of(encoder, value)]
+    return Expanded(b"g" + encoder.code(cls) + head, children, _Attributes(state), rigid=True)
 
 
 def _code_of(encoder: Encoder, value: object) -> object:

@@ -18,7 +18,8 @@ from typing import Any, Protocol
 from blake3 import blake3
 
 from plait.core.digest import Digest
-from plait.core.encoder import LEAVES, Encoder, Expanded, Follow, Raw, UnnamedError, Writer, index, shown, text
+from plait.core.encoder import Encoder, Expanded, Follow, UnnamedError, Writer, index, shown
+from plait.core.leaves import LEAVES, Raw, text
 from plait.core.reducing import is_code, reduced
 from plait.errors import FingerprintError, PlaitError
 
@@ -65,8 +66,19 @@ class Stream:
         """The bytes of a contiguous buffer, however large; they are hashed where they are."""
         view = memoryview(buffer).cast("B")
         threads = _threads if len(view) >= PARALLEL else 1
-        size = len(view).to_bytes(8, "little")
-        self.items.append(Raw(b"#" + size + blake3(view, max_threads=threads).digest()))
+        self._hashed(len(view), blake3(view, max_threads=threads))
+
+    def buffers(self, buffers: Iterable[Any]) -> None:
+        """Several buffers, as if they were one; so what has to be copied first need not be copied whole."""
+        hasher, size = blake3(max_threads=_threads), 0
+        for buffer in buffers:
+            view = memoryview(buffer).cast("B")
+            hasher.update(view)
+            size += len(view)
+        self._hashed(size, hasher)
+
+    def _hashed(self, size: int, hasher: blake3) -> None:
+        self.items.append(Raw(b"#" + size.to_bytes(8, "little") + hasher.digest()))
 
 
 class Values:
@@ -154,7 +166,7 @@ def _code(encoder: Encoder, value: object) -> Expanded:
 
 def _function(encoder: Encoder, value: Any) -> Expanded:
     """A function that is a value may be asked for its name, as frames do that are aggregated by it."""
-    return Expanded(b"F" + encoder.code(value) + text(str(value.__name__)), (), index)
+    return Expanded(b"u" + encoder.code(value) + text(str(value.__name__)), (), index)
 
 
 def _enum(encoder: Encoder, value: Enum) -> Expanded:
@@ -192,7 +204,11 @@ def _by_kind(kind: Kind, encoder: Encoder, value: object) -> Expanded:
 
 def _own(encoder: Encoder, value: Any) -> Expanded:
     head = b"o" + encoder.code(type(value))
-    return Expanded(head, (value.__plait_digest__(),), lambda _, __: ".__plait_digest__()")
+    try:
+        said = value.__plait_digest__()
+    except Exception as error:
+        raise UnnamedError(f"its __plait_digest__ raised {type(error).__name__}: {error}") from error
+    return Expanded(head, (said,), lambda _, __: ".__plait_digest__()")
 
 
 _WRITERS: dict[type, Writer] = {
