@@ -494,6 +494,7 @@ OBJECTS = {
     "holds a strided array": Money(RANDOM.random((30, 40))[::2, ::2]),
     "a decimal": Decimal("1.50"),
     "many arrays": Money([RANDOM.random(1000), RANDOM.random((10, 10)).T]),
+    "a function": np.log1p,
     "a generator": np.random.default_rng(3),
     "a matrix": np.matrix([[1, 2]]),
     "records": np.rec.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f8")]),

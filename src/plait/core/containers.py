@@ -1,7 +1,6 @@
 """The plain containers, which are rebuilt around their items rather than handed to a codec."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 IMMUTABLE = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -48,35 +47,38 @@ def rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
     >>> made, made[0] is made[1]["a"]
     (([1], {'a': [1]}), False)
     """
-    count = 0
-
-    def again(value: Any) -> Any:  # as quick as can be, for containers that are neither deep nor very many
-        nonlocal count
-        count += 1
-        if count > _MANY:
-            raise RecursionError
-        cls = type(value)
-        if cls is dict:
-            return {
-                key: item if (of := type(item)) in _AS_IT_IS else again(item) if is_container(of) else change(item)
-                for key, item in value.items()
-            }
-        return _made(
-            value,
-            [
-                item
-                if (of := type(item)) in _AS_IT_IS or (of is float and item == item)
-                else again(item)
-                if is_container(of)
-                else change(item)
-                for item in value
-            ],
-        )
-
-    with suppress(RecursionError):
-        return again(value)
+    try:
+        return _again(value, change, [_MANY])
+    except RecursionError:  # it is deep, or there are very many of them
+        pass
     limit = _MANY if _unfolded(value) > _TOO_MANY else _TOO_MANY
     return _Rebuilding(change, limit).of(value)
+
+
+def _again(value: Any, change: Callable[[Any], Any], left: list[int]) -> Any:
+    """As quick as can be, for containers that are neither deep nor very many."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise RecursionError
+    cls = type(value)
+    if cls is dict:
+        return {
+            key: item
+            if (of := type(item)) in _AS_IT_IS
+            else _again(item, change, left)
+            if is_container(of)
+            else change(item)
+            for key, item in value.items()
+        }
+    made = [
+        item
+        if (of := type(item)) in _AS_IT_IS or (of is float and item == item)
+        else _again(item, change, left)
+        if is_container(of)
+        else change(item)
+        for item in value
+    ]
+    return made if cls is list else _made(value, made)
 
 
 def _unfolded(value: Any) -> int:

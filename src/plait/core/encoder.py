@@ -22,6 +22,7 @@ BATCH = 1 << 14  # of a longer container, so many children are held as bytes at 
 _SHORT = 64  # of up to so many children, all are looked at before any is written
 _EXACT = 64  # values that lead to each other: up to so many, each is written as it looks from itself
 _WORDS = frozenset({str})
+_ARE_LEAVES = frozenset(LEAVES).issuperset
 _LISTS = [b"l%x;" % size for size in range(_SHORT)]
 
 Follow: TypeAlias = Callable[[object], bytes]  # a function or class met in a value -> the name of its code
@@ -89,7 +90,7 @@ class Encoder:
         """The bytes of a value; `UnnamedError` says which part of it has none."""
         # One loop, and locals for the value that is being written: this runs once for each of millions of values.
         leaves, texts, ints, pack, open_ = LEAVES, TEXTS, INTS, PACK, self._open
-        are_leaves = frozenset(leaves).issuperset
+        are_leaves = _ARE_LEAVES
         large, places = self._large[False], self._places[False]
         value, head, rigid, here, low = root, b"", False, 0, 0
         label: Label = index

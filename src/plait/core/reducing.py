@@ -15,6 +15,7 @@ from typing import Any
 from plait.core.encoder import Encoder, Expanded, UnnamedError
 from plait.core.leaves import Raw
 
+_OF_PYTHON = 1 << 9  # a class that a class statement made, and a few others
 _NEW = copyreg.__newobj__  # type: ignore[attr-defined]
 _LRU = type(functools.lru_cache(maxsize=1)(len))
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodWrapperType, _LRU)
@@ -76,11 +77,14 @@ def _global(encoder: Encoder, value: Any, name: str) -> Expanded:
         raise UnnamedError(
             f"{cls.__module__}.{cls.__qualname__} goes by a name that is not its own ({error})"
         ) from error
-    slots = {slot: getattr(value, slot) for slot in copyreg._slotnames(cls) if hasattr(value, slot)}  # type: ignore[attr-defined]
-    state = {**getattr(value, "__dict__", {}), **slots}  # what is of C is of a package, whose version counts
-    head, held = _state(encoder, state)
+    head, held = _state(encoder, _attributes(value) if cls.__flags__ & _OF_PYTHON else None)
     children = [*held, str(getattr(value, "__module__", "")), name, _code_of(encoder, value)]
-    return Expanded(b"g" + encoder.code(cls) + head, children, _Attributes(state), rigid=True)
+    return Expanded(b"g" + encoder.code(cls) + head, children, lambda _, __: "", rigid=True)
+
+
+def _attributes(value: object) -> dict[str, object]:
+    slots = copyreg._slotnames(type(value))  # type: ignore[attr-defined]
+    return {**getattr(value, "__dict__", {}), **{slot: getattr(value, slot) for slot in slots if hasattr(value, slot)}}
 
 
 def _code_of(encoder: Encoder, value: object) -> object:

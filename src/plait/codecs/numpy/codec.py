@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ORDER = 20
 _SCALAR, _HARD, _SOFT = b"scalar", b"hard  ", b"soft  "  # what may follow an array: what it was
+_PIECE: Final = 1 << 22  # bytes
 _X87: Final = 63  # bits of the fraction in a long double of Intel
 
 
@@ -140,11 +141,23 @@ def _elements(array: "Array", stream: Stream) -> None:
         stream.value(array.reshape(-1).tolist())
     elif array.nbytes == 0:
         stream.buffer(b"")
-    else:
+    elif dtype.char in "gG" and np.finfo(dtype).nmant == _X87:  # 10 bytes of number, and 6 of noise
         flat = np.ascontiguousarray(array, dtype=dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
-        if dtype.char in "gG" and np.finfo(dtype).nmant == _X87:  # 10 bytes of number, and 6 of noise
-            flat = np.ascontiguousarray(flat.reshape(-1, 16)[:, :10])
-        stream.buffer(flat.data)
+        stream.buffer(np.ascontiguousarray(flat.reshape(-1, 16)[:, :10]).data)
+    elif array.flags.c_contiguous and dtype == dtype.newbyteorder("<"):
+        stream.buffer(array.reshape(-1).view(np.uint8).data)
+    else:
+        stream.buffers(_pieces(np.atleast_1d(array)))
+
+
+def _pieces(array: "Array") -> "Iterator[memoryview]":
+    """The elements in C order and little-endian, copied a few at a time."""
+    import numpy as np
+
+    rows = max(1, _PIECE * len(array) // array.nbytes)
+    for start in range(0, len(array), rows):
+        piece = np.ascontiguousarray(array[start : start + rows], dtype=array.dtype.newbyteorder("<"))
+        yield piece.reshape(-1).view(np.uint8).data
 
 
 def _scalar(value: "np.generic[Any]") -> "Array":
