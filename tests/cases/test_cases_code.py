@@ -206,6 +206,88 @@ def test_case_11_12_a_wrapper_its_arguments_and_what_it_wraps_count_with_wraps_o
     assert set(project.run().states.values()) == {"run"}
 
 
+PACKAGE = """
+import functools
+ALL = []
+def retry(times):
+    def decorate(fn):
+        @functools.wraps(fn)
+        def wrapper(*args):
+            for _ in range(times):
+                done = fn(*args)
+            return times, done
+        return wrapper
+    return decorate
+class Retrying:
+    def __init__(self, fn, times):
+        functools.update_wrapper(self, fn)
+        self.fn, self.times = fn, times
+    def __call__(self, *args):
+        return self.times, self.fn(*args)
+def retrying(times):
+    return lambda fn: Retrying(fn, times)
+def register(fn):
+    ALL.append(("kept", fn))
+    return fn
+def replaced(x):
+    return x
+"""
+
+
+@pytest.mark.parametrize("decorator", ["retry", "retrying"])
+@pytest.mark.parametrize(
+    "rebinding",
+    [
+        "fetch = {0}(5)(fetch.__wrapped__)", "globals()['fetch'] = {0}(5)(fetch.__wrapped__)", "two = {0}(5)\nfetch = two(fetch)",
+        "def patch():\n    global fetch\n    fetch = {0}(5)(fetch.__wrapped__)\npatch()",
+    ],
+)  # fmt: skip
+def test_case_11_a_wrapper_that_is_made_anew_under_its_name_is_not_what_is_written_above_it(
+    project, installed, decorator, rebinding
+):
+    installed("again", "1.0", PACKAGE)
+    rebound = rebinding.format(decorator)
+    project.write(
+        steps=f"from plait import step\nfrom again import {decorator}\n@{decorator}(3)\ndef fetch(x): return x\n"
+        f"{rebound}\n@step\ndef step(x: int = 1): return fetch(x)\n"
+    )
+    assert project.run()["step"][0] == 5
+    assert project.after("steps", "(5)", "(6)") == "run"
+    assert project.run()["step"][0] == 6
+
+
+def test_case_11_the_argument_of_a_decorator_is_what_it_was_when_it_decorated(project, installed):
+    installed("again", "1.0", PACKAGE)
+    project.write(
+        steps="from plait import step\nfrom again import retry\nN = 3\n@retry(N)\ndef fetch(x): return x\nN = 1\n"
+        "@step\ndef step(x: int = 1): return fetch(x)\n"
+    )
+    assert project.run()["step"] == (3, 1)
+    assert project.after("steps", "N = 3", "N = 4") == "run"
+
+
+def test_case_11_a_wrapper_that_another_module_puts_in_its_place_counts(project, installed):
+    installed("again", "1.0", PACKAGE)
+    project.write(
+        base="from again import retry\n@retry(3)\ndef fetch(x): return x\n",
+        patch="import base\nfrom again import retry\nbase.fetch = retry(5)(base.fetch.__wrapped__)\n",
+        steps="from plait import step\nimport base, patch\n@step\ndef step(x: int = 1): return base.fetch(x)\n",
+    )
+    assert project.run()["step"] == (5, 1)
+    assert project.after("patch", "(5)", "(6)") == "run"
+
+
+def test_case_03_code_that_was_put_into_a_package_counts_where_the_package_is_named(project, installed):
+    installed("again", "1.0", PACKAGE)
+    project.write(
+        steps="from plait import step\nimport again\n@again.register\ndef kept(x): return x + 1\n"
+        "def mine(x): return x - 1\nagain.replaced = mine\n"
+        "@step\ndef step(x: int = 1): return [f(x) for _, f in again.ALL], again.replaced(x)\n"
+    )
+    assert project.after("steps", "x + 1", "x + 2") == "run"
+    assert project.after("steps", "x - 1", "x - 2") == "run"
+
+
 def test_case_11_the_options_of_a_step_are_no_part_of_its_key(project):
     project.write(steps=STEP + "@step\ndef step(x: int = 1): return x\n")
     assert project.after("steps", "@step\n", "@step(tags=['slow'], cache=True)\n") == "hit"
@@ -339,6 +421,42 @@ def test_case_20_recursion_terminates_and_is_one_name_from_any_entry(project):
     assert project.after("steps", "n != 0", "n > 0") == "run"
     project.write(moved=(project.folder / "steps.py").read_text().replace("even", "gerade").replace("odd", "ungerade"))
     assert project.run(of="moved").states == {"step": "hit"}
+
+
+# 50: the names of helpers
+
+
+def test_case_50_a_helper_that_is_renamed_is_a_miss_where_its_name_shows_and_else_a_hit(project):
+    project.write(
+        steps="""
+        import pandas as pd
+        from plait import step
+        def first(xs): return xs.iloc[0]
+        @step
+        def shown(): return list(pd.Series([1, 2]).agg([first]).index)
+        @step
+        def called(): return int(first(pd.Series([1, 2])))
+        """
+    )
+    assert project.run()["shown"] == ["first"]
+    text = (project.folder / "steps.py").read_text()
+    project.write(steps=text.replace("first", "erste"))
+    run = project.run()
+    assert run.states == {"shown": "run", "called": "hit"}
+    assert run["shown"] == ["erste"]
+
+
+def test_case_50_a_function_that_is_a_parameter_counts_with_its_name(project):
+    project.write(
+        steps="from plait import step\ndef first(x): return x\ndef second(x): return x\n"
+        "@step\ndef step(fn: object): return fn.__name__\n"
+    )
+    module = project.load()
+    runs = [
+        Pipeline("p", [module.step]).run(fn=fn, store=project.store, listeners=[])
+        for fn in (module.first, module.second)
+    ]
+    assert [run["step"] for run in runs] == ["first", "second"]
 
 
 # 21-26: what cannot be followed, notebooks, source

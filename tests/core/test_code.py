@@ -626,6 +626,172 @@ def test_two_functions_of_equal_text_in_a_value_are_told_apart_by_what_they_reac
     assert project.changes("steps", "[b, a, b]", "{'a': b, 'b': a}")
 
 
+# Names: what a function is called
+
+
+def renamed(project: Project, text: str, name: str = "steps:step") -> bool:
+    """Does it change the digest to call the helper `first` something else, wherever it is named?"""
+    project.write(steps=text)
+    before = project.step(name).digest
+    project.write(steps=text.replace("first", "erste"))
+    return project.step(name).digest != before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def first(x): return x\ndef step(df): return df.agg([first])\n",
+        "def first(x): return x\ndef step(x): return first.__name__\n",
+        "def first(x): return x\ndef step(x): return first(x), getattr(first, '__name__')\n",
+        "def first(x): return x\nTABLE = {'a': first}\ndef step(x): return TABLE\n",
+        "import functools\ndef first(x): return x\np = functools.partial(first, 1)\ndef step(x): return p(x)\n",
+        "def first(x): return x\ndef helper(x, fn=first): return fn.__name__\ndef step(x): return helper(x)\n",
+        "def first(x): return x\ndef named(fn): return lambda: fn.__name__\nf = named(first)\ndef step(x): return f()\n",
+        "import functools\ndef timed(fn):\n    @functools.wraps(fn)\n    def wrapper(x): return fn.__name__, fn(x)\n"
+        "    return wrapper\n@timed\ndef first(x): return x\ndef step(x): return first(x)\n",
+        "import functools\n@functools.cache\ndef first(x): return x\ndef step(x): return first.__name__\n",
+        "from plait import step as s\n@s\ndef first(x: int): return x\ndef step(x): return first.__name__\n",
+        "class A: pass\ndef first(x): return x\nA.f = first\ndef step(x): return A.f.__name__\n",
+        "def first(x): return x\ndef step(x):\n    def inner(f=first): return f.__name__\n    return inner()\n",
+        "def step(x):\n    import steps\n    return steps.first.__name__\ndef first(x): return x\n",
+        "def first(x):\n    class Local: pass\n    return Local()\ndef step(x): return repr(first(x))\n",
+        "def first(x):\n    def inner(): pass\n    return inner\ndef step(x): return first(x).__qualname__\n",
+        "def first(x): yield x\ndef step(x): return first(x).__name__\n",
+        "class first: pass\ndef step(x): return first()\n",
+    ],
+)  # fmt: skip
+def test_the_name_of_a_function_counts_where_it_is_more_than_called(project: Project, text: str) -> None:
+    assert renamed(project, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def first(x): return x\ndef step(x): return [first(y) for y in x]\n",
+        "def first(x): return first(x - 1)\ndef step(x): return first(x)\n",
+        "import functools\n@functools.cache\ndef first(x): return x\ndef step(x): return first(x)\n",
+        "import contextlib\n@contextlib.contextmanager\ndef first(x): yield x\n"
+        "def step(x):\n    with first(x) as y: return y\n",
+        "def timed(fn):\n    def wrapper(x): return fn(x)\n    return wrapper\n"
+        "@timed\ndef first(x): return x\ndef step(x): return first(x)\n",
+        "from plait import step as s\n@s\ndef first(x: int): return x\ndef step(x): return first(x)\n",
+    ],
+)
+def test_the_name_of_a_function_that_is_merely_called_does_not_count(project: Project, text: str) -> None:
+    assert not renamed(project, text)
+
+
+def test_the_name_of_a_step_counts_only_where_the_step_asks_for_it(project: Project) -> None:
+    project.write(steps="def a(x): return x and a(x - 1)\ndef b(x): return x and b(x - 1)\n")
+    assert project.step("steps:a").digest == project.step("steps:b").digest
+    project.write(steps="def a(x): return a.__name__\ndef b(x): return b.__name__\n")
+    assert project.step("steps:a").digest != project.step("steps:b").digest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def first(x): return x\nfirst.k = 1\ndef step(x): return vars(first)\n",
+        "def first(x): return x\nfirst.k = 1\ndef show(f): return f.k\ndef step(x): return show(first)\n",
+        "def first(x): return x\nfirst.k = 1\nTABLE = [first]\ndef step(x): return TABLE[0].k\n",
+        "def first(x): return first.k\nfirst.k = 1\ndef step(x): return first(x)\n",
+    ],
+)
+def test_what_was_set_on_a_function_counts_where_it_is_more_than_called(project: Project, text: str) -> None:
+    project.write(steps=text)
+    assert project.changes("steps", "first.k = 1", "first.k = 2")
+    module = project.load("steps")
+    tokens = [project.walk().token(module.first)]
+    module.first.k = 3
+    assert project.walk().token(module.first) not in tokens
+
+
+def test_what_was_set_on_a_function_that_is_merely_called_does_not_count(project: Project) -> None:
+    project.write(steps="def first(x): return x\nfirst.k = 1\ndef step(x): return first(x)\n")
+    assert not project.changes("steps", "first.k = 1", "first.k = 2")
+    step = project.load("steps").step
+    before = project.code(step, depends_on=[sys.modules["steps"].first]).digest
+    sys.modules["steps"].first.k = 3
+    assert project.code(step, depends_on=[sys.modules["steps"].first]).digest != before
+
+
+def test_the_order_in_which_attributes_are_set_on_a_class_counts(project: Project) -> None:
+    project.write(steps="class C: pass\nC.a = 1; C.b = 2\ndef step(x): return list(vars(C))\n")
+    assert project.changes("steps", "C.a = 1; C.b = 2", "C.b = 2; C.a = 1")
+
+
+def test_the_name_of_a_function_that_is_a_value_counts(project: Project) -> None:
+    text = "import functools\ndef first(x): return x\nf, g = first, functools.cache(first)\n"
+    project.write(steps=text, other=text.replace("first", "erste"))
+    one, other = project.load("steps"), project.load("other")
+    for name in ("f", "g"):
+        assert project.walk().token(getattr(one, name)) != project.walk().token(getattr(other, name))
+
+
+@pytest.mark.parametrize(
+    ("reads", "old", "new"),
+    [
+        ("helper.__doc__", "a doc", "another"), ("f.__doc__", "a doc", "another"), ("C.__doc__", "a class", "another"),
+        ("C.model_json_schema()", "a class", "another"), ("inspect.getdoc(f)", "a doc", "another"),
+        ("f.__annotations__", "x: int", "x: float"), ("inspect.signature(f)", "x: int", "x: float"),
+        ("hints(f)", "x: int", "x: float"), ("__doc__", "of the module", "of a module"),
+        ("getattr(f, '__doc__')", "a doc", "another"), ("f.__doc__", "a nested", "another"),
+        ("f.__annotations__", "y: int", "y: float"),
+    ],
+)  # fmt: skip
+def test_a_docstring_or_an_annotation_counts_once_it_is_read(project: Project, reads: str, old: str, new: str) -> None:
+    text = """
+        '''of the module'''
+        import inspect
+        from typing import get_type_hints as hints
+        class C:
+            "a class"
+        def helper(x: int):
+            "a doc"
+            def inner(y: int):
+                "a nested doc"
+            return x, C, inner
+        def step(f):
+            helper(1)
+            return {}
+        """
+    project.write(steps=text.format("f"))
+    assert not project.changes("steps", old, new)
+    project.write(steps=text.format(reads))
+    assert project.changes("steps", old, new)
+    assert not project.step().opaque
+
+
+@pytest.mark.parametrize(
+    "reads", ["sys._getframe()", "inspect.stack()", "inspect.getsource(f)", "traceback.format_exc()"]
+)
+def test_what_shows_frames_or_source_is_opaque(project: Project, reads: str) -> None:
+    project.write(steps=f"import inspect, sys, traceback\ndef step(f): return {reads}\n")
+    assert project.step().opaque == (f"{reads} in step()",)
+    step = project.load("steps").step
+    assert project.code(step, ignore=[importlib.import_module(reads.partition(".")[0])]).opaque == ()
+
+
+def test_the_name_of_the_module_counts_where_a_function_reads_it(project: Project) -> None:
+    text = "def step(x): return __name__\n"
+    project.write(steps=text, moved=text)
+    assert project.step().digest != project.step("moved:step").digest
+
+
+def test_the_classes_below_a_class_count_where_code_asks_for_them(project: Project) -> None:
+    project.write(
+        steps="""
+        class Base: pass
+        class A(Base):
+            def __len__(self): return 1
+        class B(A): size = 2
+        def step(x): return [len(one()) for one in Base.__subclasses__()]
+        """
+    )
+    assert project.changes("steps", "return 1", "return 2")
+    assert project.changes("steps", "size = 2", "size = 3")
+
+
 # 21: what cannot be seen
 
 

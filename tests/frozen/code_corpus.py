@@ -279,6 +279,10 @@ def objects(x):
     return Point(1), Colour.BLUE, Flags.A, Pair(1), Old(1, 2), Row(a=1), Square(2), Sized, Ranked(), BOX, dispatched(x)
 
 
+def asking(frame):
+    return frame.agg([plain, first]), recursive.__name__, dispatched.__doc__, even(asking), Shape.__subclasses__()
+
+
 BOX = {"p": Point(1, 2.0), "c": Colour.RED, "f": plain, "s": Shape.zero, "t": frozenset({plain, recursive})}
 
 

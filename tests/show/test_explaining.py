@@ -86,6 +86,24 @@ def test_changed_code_is_shown_by_its_lines_and_the_way_to_it(defined, ran):
     )
 
 
+def test_comments_and_docstrings_are_not_among_the_lines_that_changed(defined, ran):
+    edited = SOURCE.replace(
+        "    return [x for x in xs if x > LIMIT]",
+        '    """Keeps\n\n    them."""\n\n    # a comment\n    return [x for x in xs if x >= LIMIT]  # another',
+    )
+    said = defined(edited).explain("clean", n=5, store=ran)
+    assert said.endswith(
+        "  function kept\n    by clean -> kept\n"
+        "    -     return [x for x in xs if x > LIMIT]\n    +     return [x for x in xs if x >= LIMIT]"
+    )
+
+
+def test_text_that_only_looks_like_a_comment_or_a_docstring_counts(defined, ran):
+    edited = SOURCE.replace("return kept(rows)", 'return kept(rows) if \'# no\' else """some\n  text"""')
+    said = defined(edited).explain("clean", n=5, store=ran)
+    assert '+     return kept(rows) if \'# no\' else """some\n    +   text"""' in said
+
+
 def test_a_constant_far_away_is_found(defined, ran):
     said = defined(SOURCE.replace("LIMIT = 1", "LIMIT = 2")).explain("clean", n=5, store=ran)
     assert said.endswith("  constant LIMIT: 1 -> 2\n    by clean -> kept -> LIMIT")

@@ -1,9 +1,12 @@
 """What a code digest is made of, kept beside it, and how two of them differ: line by line."""
 
+import ast
 import difflib
+import io
 import json
-from collections.abc import Mapping
-from typing import NamedTuple
+import tokenize
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeGuard
 
 from plait.core.code import Code, Part
 
@@ -44,11 +47,12 @@ def changes(before: tuple[Part, ...], now: tuple[Part, ...]) -> list[Change]:
     found = []
     for name, part in new.items():
         if name not in old:
-            found.append(Change(part.name, part.kind, "new", _path(part, new), _lines("", part.text)))
+            found.append(Change(part.name, part.kind, "new", _path(part, new), _lines([], _counting(part))))
         elif old[name].digest != part.digest:
-            found.append(Change(part.name, part.kind, "changed", _path(part, new), _lines(old[name].text, part.text)))
+            lines = _lines(_counting(old[name]), _counting(part))
+            found.append(Change(part.name, part.kind, "changed", _path(part, new), lines))
     found += [
-        Change(part.name, part.kind, "gone", _path(part, old), _lines(part.text, ""))
+        Change(part.name, part.kind, "gone", _path(part, old), _lines(_counting(part), []))
         for name, part in old.items()
         if name not in new
     ]
@@ -72,6 +76,31 @@ def _path(part: Part, named: Mapping[str, Part]) -> tuple[str, ...]:
     return tuple(reversed(path))
 
 
-def _lines(before: str, now: str) -> tuple[str, ...]:
-    diff = difflib.ndiff(before.splitlines(), now.splitlines())
+def _lines(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
+    diff = difflib.ndiff(before, now)
     return tuple(line.rstrip() for line in diff if line[:2] in ("- ", "+ "))
+
+
+def _counting(part: Part) -> list[str]:
+    """The lines of a part that count: of source, those that are no more than docstring or comment do not."""
+    lines = part.text.splitlines()
+    if part.kind not in ("function", "class"):
+        return lines
+    try:
+        bare = [node for node in ast.walk(ast.parse(part.text)) if _is_bare(node)]
+        tokens = list(tokenize.generate_tokens(io.StringIO(part.text).readline))
+    except (SyntaxError, ValueError, RecursionError, tokenize.TokenError):  # a lambda within its line, or no source
+        return lines
+    for token in tokens:
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    for node in bare:
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        if not lines[first][: node.col_offset].strip():  # nothing before it, on its line
+            lines[first : last + 1] = [""] * (last - first) + [lines[last].encode()[node.end_col_offset :].decode()]
+    return [line for line in lines if line.strip()]
+
+
+def _is_bare(node: ast.AST) -> TypeGuard[ast.Expr]:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

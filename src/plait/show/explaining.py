@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from plait.core.addresses import node_of
 from plait.core.durations import readable
 from plait.core.graph import Graph
 from plait.core.reasons import Reason
@@ -11,15 +12,19 @@ from plait.runtime.plan import Plan, Planned, why
 from plait.show.wording import above, because, made, vouched
 
 _ROOTS = 8  # nodes that run, of which each is explained
+_TARGETS = 50
 
 
 def explained(plan: Plan, graph: Graph, causes: Causes | None = None) -> str:
     """Why the targets of a plan would run, or would not; `causes` knows what was there before."""
     planned = {one.node: one for one in plan}
-    read = {parent for name in planned for parent in graph.reads[name]}
-    targets = [one for name, one in planned.items() if name not in read]
+    read = {parent for node in {node_of(name) for name in planned} for parent in graph.reads[node]}
+    targets = [one for name, one in planned.items() if node_of(name) not in read]
     asked = [one for one in targets if one.state != "given"] or targets
-    return "\n\n".join(_target(one, planned, graph, causes) for one in asked)
+    blocks = [_target(one, planned, graph, causes) for one in asked[:_TARGETS]]
+    if len(asked) > _TARGETS:
+        blocks.append(f"… and {len(asked) - _TARGETS} more; to see one of them, name it: explain({asked[-1].node!r})")
+    return "\n\n".join(blocks)
 
 
 def _target(target: Planned, planned: Mapping[str, Planned], graph: Graph, causes: Causes | None) -> str:

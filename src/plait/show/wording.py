@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from plait.core.addresses import node_of
 from plait.core.definition import Options
 from plait.core.durations import readable
 from plait.core.graph import Graph, Node
@@ -19,7 +20,7 @@ _WHOLE = 12  # of something that is new or gone
 
 def because(node: str, did: str, reasons: Sequence[Reason], changed: Sequence[Change], graph: Graph | None) -> str:
     """What differs, in sentences; `did` is what became of the node: "would run", "ran", "gave another value"."""
-    known = graph.nodes.get(node) if graph is not None else None
+    known = graph.nodes.get(node_of(node)) if graph is not None else None
     said = [_sentence(reason, node, known, changed) for reason in reasons]
     before = next((reason.before for reason in reasons if reason.before is not None), None)
     since = "" if before is None else f" since {when(before.made)} (run {before.run})"

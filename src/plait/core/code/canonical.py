@@ -12,16 +12,17 @@ that calls itself may be renamed.
 """
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from plait.core.code.fragments import Call, Fragment, Use
+from plait.core.code.fragments import ASKED, Call, Fragment, Use
 from plait.core.code.names import Function, Import, Scope, Scopes, imports_of
+from plait.core.code.pieces import counted, keyword_name, merged, parameters_of, unrolled
 
-T = TypeVar("T")
 _LEFT_OUT = frozenset(
     {"ctx", "type_comment", "type_ignores", "kind", "type_params", "simple", "returns", "annotation", "decorator_list"}
 )
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}  # the fields that count, in their order
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -33,20 +34,24 @@ class Writer:
         self._out: list[str] = []
         self._scopes = Scopes(owner)
         self._numbers: dict[tuple[str, Import | None], int] = {}
-        self._paths: list[dict[tuple[str, ...], None]] = []
+        self._paths: list[dict[tuple[str, ...], bool]] = []  # is it used for more than to be called?
         self._calls: list[list[tuple[tuple[str, ...], Call]]] = []
         self._methods: list[Call] = []
         self._read_by_text: dict[int, str] = {}
+        self._callees: set[int] = set()
+        self._asks: set[str] = set()
+        self._has_classes = False
 
     def content(self) -> bytes:
         return "".join(self._out).encode("utf-8", "surrogatepass")
 
     def fragment(self) -> Fragment:
         uses = [
-            Use(name, imported, tuple(sorted(paths)), tuple(calls))
+            Use(name, imported, tuple(sorted(paths)), tuple(calls), tuple(sorted(filter(paths.get, paths))))
             for (name, imported), paths, calls in zip(self._numbers, self._paths, self._calls, strict=True)
         ]
-        return Fragment(self.content(), tuple(uses), tuple(self._methods))
+        asks = tuple(sorted(self._asks))
+        return Fragment(self.content(), tuple(uses), tuple(self._methods), asks, self._has_classes)
 
     def function_body(self, node: Function) -> None:
         self._out.append(type(node).__name__ + "{")
@@ -59,11 +64,11 @@ class Writer:
 
     def declaration(self, node: ast.ClassDef) -> None:
         self._out.append("class{")
-        ordered: list[ast.keyword] = sorted(node.keywords, key=_keyword_name)
+        ordered: list[ast.keyword] = sorted(node.keywords, key=keyword_name)
         self._nodes("keywords", ordered)
         self._nodes("decorators", node.decorator_list)
         with self._scopes.inside(Scope.of_class(node)):
-            for statement in _counted(node.body):
+            for statement in counted(node.body):
                 if isinstance(statement, _FUNCTIONS):
                     self._atom(statement.name)
                     self._nodes("decorators", statement.decorator_list)
@@ -77,7 +82,7 @@ class Writer:
         self._out.append("}")
 
     def annotations(self, node: Function) -> None:
-        for argument in _arguments(node.args):
+        for argument in parameters_of(node.args):
             if argument.annotation is not None:
                 self._atom(argument.arg)
                 self.node(argument.annotation)
@@ -107,13 +112,17 @@ class Writer:
         write(self, node)
 
     def _generic(self, node: ast.AST) -> None:
-        self._out.append(type(node).__name__ + "(")
-        for name in sorted(node._fields):
+        kind = type(node)
+        self._out.append(kind.__name__ + "(")
+        if kind not in _FIELDS:
+            _FIELDS[kind] = tuple([name for name in sorted(kind._fields) if name not in _LEFT_OUT])
+        for name in _FIELDS[kind]:
             value = getattr(node, name, None)
-            if name in _LEFT_OUT or value is None or value == []:
+            if value is None:
                 continue
             if isinstance(value, list):
-                self._nodes(name, value)
+                if value:
+                    self._nodes(name, value)
             else:
                 self._out.append(name + "=")
                 self._value(value)
@@ -121,7 +130,7 @@ class Writer:
 
     def _nodes(self, name: str, nodes: Sequence[object]) -> None:
         if name in ("body", "orelse", "finalbody"):
-            nodes = list(_counted(nodes))
+            nodes = list(counted(nodes))
             if not nodes:
                 return
         if nodes:
@@ -154,11 +163,11 @@ class Writer:
             self._atom(value.hex() if isinstance(value, float | bytes) else repr(value))
 
     def _statements(self, statements: Iterable[ast.stmt]) -> None:
-        for statement in _counted(statements):
+        for statement in counted(statements):
             self.node(statement)
 
     def _name(self, node: ast.Name) -> None:
-        self._chain(node, (), self._read_by_text.get(id(node)))
+        self._chain(node, (), node)
         if not isinstance(node.ctx, ast.Load):
             self._atom(node.id)  # which global is set matters, even to an equal value
 
@@ -169,21 +178,26 @@ class Writer:
             path.append(base.attr)
             base = base.value
         if isinstance(base, ast.Name):
-            self._chain(base, tuple(reversed(path)), self._read_by_text.get(id(node)))
+            self._chain(base, tuple(reversed(path)), node)
         else:
             self.node(base)
         for name in reversed(path):
             self._out.append(".")
             self._atom(name)
+            if name in ASKED:
+                self._asks.add(ASKED[name])
 
-    def _chain(self, base: ast.Name, path: tuple[str, ...], also: str | None) -> None:
+    def _chain(self, base: ast.Name, path: tuple[str, ...], whole: ast.expr) -> None:
         found = self._scopes.find(base.id)
+        also = self._read_by_text.get(id(whole))
         path = path if also is None else (*path, also)
+        value = id(whole) not in self._callees
         for imported in found.imports:
-            self._paths[self._number(base.id, imported)][path] = None
+            paths = self._paths[self._number(base.id, imported)]
+            paths[path] = paths.get(path, False) or value
         if found.outside is not None:
             number = self._number(found.outside, None)
-            self._paths[number][path] = None
+            self._paths[number][path] = self._paths[number].get(path, False) or value
         if found.local or found.outside is None:
             self._atom(base.id)
         else:
@@ -210,8 +224,11 @@ class Writer:
             read = node.args[1]
             if isinstance(read, ast.Constant) and isinstance(read.value, str):  # as good as an attribute
                 self._read_by_text[id(node.args[0])] = read.value
+                if read.value in ASKED:
+                    self._asks.add(ASKED[read.value])
+        self._callees.add(id(node.func))
         self._generic(node)
-        base, path = _unrolled(node.func)
+        base, path = unrolled(node.func)
         if base is None:
             if path:
                 self._note_method(path[-1], node)
@@ -229,7 +246,7 @@ class Writer:
     def _call(self, node: ast.Call) -> Call:
         first = None
         if node.args:
-            base, path = _unrolled(node.args[0])
+            base, path = unrolled(node.args[0])
             if base is not None:
                 found = self._scopes.find(base.id)
                 if found.outside is not None:
@@ -272,6 +289,7 @@ class Writer:
         self.function_body(node)
 
     def _class(self, node: ast.ClassDef) -> None:
+        self._has_classes = True
         self._out.append("class:")
         self._atom(node.name)
         self._nodes("decorators", node.decorator_list)
@@ -316,7 +334,7 @@ class Writer:
         self._constant(node.value)
 
     def _f_string(self, node: ast.JoinedStr) -> None:
-        pieces = list(_merged(node.values))
+        pieces = list(merged(node.values))
         if not any(isinstance(piece, ast.AST) for piece in pieces):
             self._constant("".join([piece for piece in pieces if isinstance(piece, str)]))
             return
@@ -329,52 +347,9 @@ class Writer:
         self._out.append(f"{{{node.conversion}")
         self.node(node.value)
         if isinstance(node.format_spec, ast.JoinedStr):
-            for piece in _merged(node.format_spec.values):
+            for piece in merged(node.format_spec.values):
                 self._value(piece)
         self._out.append("}")
-
-
-def _keyword_name(keyword: ast.keyword) -> str:
-    return keyword.arg or ""
-
-
-def _counted(statements: Iterable[T]) -> Iterator[T]:
-    """The statements that do something: no docstrings, bare constants, `pass`."""
-    for statement in statements:
-        bare = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        if not bare and not isinstance(statement, ast.Pass):
-            yield statement
-
-
-def _merged(values: Sequence[ast.expr]) -> Iterator[str | ast.expr]:
-    """The pieces of an f-string: how its text is cut differs between versions of Python."""
-    text = ""
-    for value in values:
-        if isinstance(value, ast.Constant):
-            text += str(value.value)
-            continue
-        if text:
-            yield text
-            text = ""
-        yield value
-    if text:
-        yield text
-
-
-def _arguments(given: ast.arguments) -> Iterator[ast.arg]:
-    yield from given.posonlyargs
-    yield from given.args
-    yield from [given.vararg] if given.vararg else []
-    yield from given.kwonlyargs
-    yield from [given.kwarg] if given.kwarg else []
-
-
-def _unrolled(node: ast.expr) -> tuple[ast.Name | None, tuple[str, ...]]:
-    path: list[str] = []
-    while isinstance(node, ast.Attribute):
-        path.append(node.attr)
-        node = node.value
-    return (node if isinstance(node, ast.Name) else None), tuple(reversed(path))
 
 
 _SPECIAL: dict[type[ast.AST], Callable[[Writer, Any], None]] = {

@@ -48,7 +48,9 @@ def open_class(units: Units, unit: Unit) -> None:
         for name, member in members.items():
             unit.note(f"member {name}")
             unit.reach(units.link(member._value_, f"{unit.name}.{name}"))
-    for name, thing in _members(cls):
+    members = dict(_members(cls))
+    unit.note(f"in the order {[name for name in vars(cls) if name in members and not name.startswith('__')]}")
+    for name, thing in members.items():
         unit.note(f"attribute {name}")
         unit.reach(units.link(thing, f"{unit.name}.{name}"))
     _declaration(units, unit, cls)

@@ -3,23 +3,27 @@
 The live object decides, not how it is written: a decorated function is whatever the decorator made of it. A wrapper
 of the project is a function like any other, whose closure holds what it wraps. A wrapper that a package made
 (`@njit`, `@retry(...)`) may hold caches, locks and random ids, so it is known by its package, by the decorators as
-they are written above what it wraps, and by what it wraps; where it was made in some other way, by all that it holds.
+they are written above what it wraps, by the plain values that it holds, and by what it wraps; where it may have been
+made in some other way, by all that it holds.
 """
 
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plait.core.code.classes import open_class
+from plait.core.code.fragments import Fragment
+from plait.core.code.location import Bindings
 from plait.core.code.randomness import shared_random
-from plait.core.code.reaching import Place, name_of, reach, reach_cells
-from plait.core.code.reading import KNOWN
+from plait.core.code.reaching import Place, contents, name_of, reach, reach_cells
+from plait.core.code.reading import KNOWN, is_set, text_of
 from plait.core.code.surroundings import Package, Project
 from plait.core.code.syntax import Syntax
 from plait.core.code.units import Link, Unit, Units
 
 _LRU = type(functools.lru_cache(maxsize=1)(len))
+_PLAIN = (int, float, str, bytes, bool, type(None))
 _BUILTIN = (types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType,
             types.MethodWrapperType, types.ClassMethodDescriptorType, types.GetSetDescriptorType)  # fmt: skip
 
@@ -31,7 +35,8 @@ def kind_of(units: Units, thing: Any, name: str) -> Link | None:
         return classify(units, thing, name)
     roles = roles_of(thing)
     if roles is not None:
-        return Link("step", units.unit("step", name, thing, lambda unit: _open_roles(units, unit, roles)))
+        opened = units.unit("step", name, thing, lambda unit: _open_roles(units, unit, roles))
+        return Link("step", opened, name=_called(thing))
     if isinstance(thing, type):
         return _class(units, thing, name)
     if isinstance(thing, _BUILTIN):
@@ -58,12 +63,26 @@ def open_function(units: Units, unit: Unit, *, whole: bool = True) -> None:
     place = Place.of(function, loose=syntax.loose)
     unit.text = syntax.text
     unit.say(syntax.body.content)
+    if syntax.body.has_classes:
+        unit.note(f"around classes: {function.__qualname__}")
     if whole:
         unit.say(syntax.parameters)
         _defaults(units, unit, function)
     reach(units, unit, syntax.body, place)
     named = {use.name for use in syntax.body.uses if use.imported is None}
     reach_cells(units, unit, [name for name in function.__code__.co_freevars if name not in named], place)
+
+
+def _called(thing: Any) -> str:
+    """What a function, or what is around it, answers when it is asked for its name."""
+    names = [getattr(thing, attribute, None) for attribute in ("__qualname__", "__name__", "name")]
+    return " ".join(dict.fromkeys([name for name in names if isinstance(name, str)]))
+
+
+def _attributes(units: Units, function: types.FunctionType, shown: str) -> Unit | None:
+    """What was set on a function, but for what it wraps, which it calls."""
+    held = {name: value for name, value in vars(function).items() if name != "__wrapped__"} if vars(function) else None
+    return units.link(held, f"{shown}.__dict__").unit if held else None
 
 
 def _defaults(units: Units, unit: Unit, function: types.FunctionType) -> None:
@@ -82,7 +101,8 @@ def _function(units: Units, function: types.FunctionType, name: str) -> Link | N
     origin = units.surroundings.origin(home)
     if isinstance(origin, Project):
         shown = f"{units.surroundings.module_name(home)}.{function.__qualname__}".removeprefix("__main__.")
-        return Link("code", units.unit("function", shown, function, lambda unit: open_function(units, unit)))
+        unit = units.unit("function", shown, function, lambda unit: open_function(units, unit))
+        return Link("code", unit, name=_called(function), attributes=_attributes(units, function, shown))
     mine = units.is_project(str(function.__module__)) or "<locals>" in function.__qualname__
     if mine and (function.__closure__ or hasattr(function, "__wrapped__")):
         return _wrapper(units, function, name, f"{home}.{function.__code__.co_qualname}")
@@ -166,9 +186,9 @@ def _cached(units: Units, cached: Any, name: str) -> Link:
 
     def opened(unit: Unit) -> None:
         unit.note(repr(sorted(cached.cache_parameters().items())))
-        unit.reach(units.link(cached.__wrapped__, name))
+        unit.reach(units.link(cached.__wrapped__, name), called=True)
 
-    return Link("cached", units.unit("wrapper", name, cached, opened))
+    return Link("cached", units.unit("wrapper", name, cached, opened), name=_called(cached))
 
 
 def _dispatched(units: Units, method: Any, name: str) -> Link:
@@ -201,6 +221,8 @@ def _wrapper(units: Units, thing: Any, name: str, made_by: str) -> Link | None:
     if written is None and not isinstance(thing, types.FunctionType):
         return None
 
+    by_python = not isinstance(origin, Package)  # and Python's own wrappers only call
+
     def opened(unit: Unit) -> None:
         unit.reach(units.outside(made_by, origin))
         if made_by == "functools.singledispatch.<locals>.wrapper":
@@ -211,13 +233,26 @@ def _wrapper(units: Units, thing: Any, name: str, made_by: str) -> Link | None:
             for fragment in (*syntax.decorators, syntax.annotations):
                 unit.say(fragment.content)
                 reach(units, unit, fragment, place)
+            _settings(units, unit, thing)
             unit.reach(units.link(inner, name))
         else:
-            reach_cells(units, unit, thing.__code__.co_freevars, Place.of(thing, loose=False))
+            reach_cells(units, unit, thing.__code__.co_freevars, Place.of(thing, loose=False), called=by_python)
             if hasattr(thing, "__wrapped__"):
-                unit.reach(units.link(thing.__wrapped__, name))
+                unit.reach(units.link(thing.__wrapped__, name), called=by_python)
 
-    return Link("wrapper", units.unit("wrapper", name, thing, opened))
+    return Link("wrapper", units.unit("wrapper", name, thing, opened), name=_called(thing))
+
+
+def _settings(units: Units, unit: Unit, wrapper: Any) -> None:
+    """The plain values that wrappers hold and never set: the 5 of `retry(5)`, whoever called it, and wherever."""
+    layer = wrapper
+    while hasattr(layer, "__wrapped__"):
+        closure = Place.of(layer, loose=False).closure if isinstance(layer, types.FunctionType) else {}
+        for name, value in contents(closure):
+            if type(value) in _PLAIN and not is_set(layer.__code__, name):
+                unit.note(f"holds {name}")
+                unit.reach(units.link(value, f"{unit.name}: {name}"))
+        layer = layer.__wrapped__
 
 
 def _decorators(units: Units, wrapper: Any) -> tuple[types.FunctionType, Syntax] | None:
@@ -237,6 +272,9 @@ def _decorators(units: Units, wrapper: Any) -> tuple[types.FunctionType, Syntax]
     kept = tuple(fragment for fragment in syntax.decorators if not _is_ours(fragment, place))
     if not layers or len(kept) < layers:
         return None
+    source = units.surroundings.source(thing.__code__)
+    if source is None or not _were_bound_once(text_of(source).bindings, thing.__name__, kept):
+        return None
     return thing, syntax._replace(decorators=kept)
 
 
@@ -252,7 +290,17 @@ def _is_what_its_name_says(function: types.FunctionType, wrapper: object) -> boo
     return found is not None
 
 
-def _is_ours(fragment: Any, place: Place) -> bool:
+def _were_bound_once(bindings: Bindings, name: str, decorators: Sequence[Fragment]) -> bool:
+    """Are the decorators what they were when they made this function, and is it what they made?
+
+    `fetch = retry(5)(fetch.__wrapped__)` leaves the name and the `@retry(3)` above it; and `@retry(N)` says little
+    where `N` is set twice.
+    """
+    used = {use.name for fragment in decorators for use in fragment.uses}
+    return not bindings.set[name] and all(bindings.set[one] + bindings.defined[one] <= 1 for one in used)
+
+
+def _is_ours(fragment: Fragment, place: Place) -> bool:
     """Is this decorator one of plait's? Its options are no part of what a function does."""
     head = fragment.uses[0] if fragment.uses else None
     thing = place.globals.get(head.name) if head is not None else None
@@ -263,7 +311,7 @@ def _is_ours(fragment: Any, place: Place) -> bool:
 def _open_roles(units: Units, unit: Unit, roles: Mapping[str, Callable[..., Any]]) -> None:
     for role in sorted(roles):
         unit.note(role)
-        unit.reach(units.link(roles[role], unit.name))
+        unit.reach(units.link(roles[role], unit.name), called=True)
 
 
 def _open_module(units: Units, unit: Unit) -> None:

@@ -8,9 +8,12 @@ decides what it does (not where it stands). What is not found there is not the s
 import __future__
 
 import ast
+import functools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import CodeType
+from typing import NamedTuple
 
 from plait.core.code.names import Function
 
@@ -22,6 +25,13 @@ _SAME = (
     "co_name", "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount",
     "co_posonlyargcount", "co_kwonlyargcount", "co_flags", "co_exceptiontable",
 )  # fmt: skip
+
+
+class Bindings(NamedTuple):
+    """How often names are bound."""
+
+    defined: Counter[str]  # by `def` and `class`
+    set: Counter[str]  # in any other way: assigned, imported, put into an object or a table
 
 
 class Text:
@@ -41,7 +51,7 @@ class Text:
         codes = self._compiled(code.co_flags & _FUTURE).get(code.co_qualname, [])
         # several equal ones at other places (`f = lambda: 0` twice) say the same; the one at the same place is best
         for found in sorted(codes, key=lambda one: one.co_firstlineno != code.co_firstlineno):
-            if same(found, code, positions=_twins(codes, found)):
+            if same(found, code, positions=_twins(codes, found)) or _same_but_for_asserts(found, code):
                 node = self._node(found)
                 return None if node is None else (node, self._owners.get(id(node), ""))
         return None
@@ -50,6 +60,11 @@ class Text:
         """The class of this name, if there is only one."""
         found = self._classes.get(qualname, [])
         return found[0] if len(found) == 1 else None
+
+    @functools.cached_property
+    def bindings(self) -> "Bindings":
+        """How often each name is bound in the text, in whatever scope."""
+        return Bindings(Counter(), Counter()) if self._module is None else _bindings(self._module)
 
     def _parsed(self) -> ast.Module | None:
         try:
@@ -108,6 +123,25 @@ class Text:
         return max(around, key=lambda node: (node.lineno, node.col_offset), default=None)
 
 
+def _bindings(module: ast.Module) -> Bindings:
+    found = Bindings(Counter(), Counter())
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.defined[node.name] += 1
+        elif isinstance(node, ast.alias):
+            found.set[node.asname or node.name.partition(".")[0]] += 1
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+            found.set.update(str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
+        elif isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            if isinstance(node, ast.Name):
+                found.set[node.id] += 1
+            elif isinstance(node, ast.Attribute):
+                found.set[node.attr] += 1
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                found.set[str(node.slice.value)] += 1
+    return found
+
+
 def same(one: object, other: object, *, positions: bool = False) -> bool:
     """Do two code objects (or two constants of them) do the same? Positions count where they must tell twins apart."""
     if not isinstance(one, CodeType) or not isinstance(other, CodeType):
@@ -119,6 +153,24 @@ def same(one: object, other: object, *, positions: bool = False) -> bool:
         and len(one.co_consts) == len(other.co_consts)
         and all(same(a, b) for a, b in zip(one.co_consts, other.co_consts, strict=True))
     )
+
+
+def _same_but_for_asserts(one: CodeType, other: CodeType) -> bool:
+    """In a test module, did pytest write the `assert` statements anew, so that they say more? All else is as written.
+
+    What it puts in begins with `@`, which no other code can. A worker imports the module without pytest.
+    """
+    place, arguments = (one.co_qualname, one.co_firstlineno), one.co_varnames[: one.co_argcount + one.co_kwonlyargcount]
+    return (
+        _rewritten(other)
+        and place == (other.co_qualname, other.co_firstlineno)
+        and arguments == other.co_varnames[: other.co_argcount + other.co_kwonlyargcount]
+    )
+
+
+def _rewritten(code: CodeType) -> bool:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return any(name.startswith("@py") for name in code.co_names) or any(map(_rewritten, inner))
 
 
 def _same_constant(one: object, other: object) -> bool:
@@ -139,7 +191,8 @@ def _twins(codes: Sequence[CodeType], code: CodeType) -> bool:
 
     Code that does the same may still be written differently, so its place decides then which text it is shown with.
     """
-    return sum(1 for other in codes if other.co_firstlineno == code.co_firstlineno and same(other, code)) > 1
+    beside = [other for other in codes if other is not code and other.co_firstlineno == code.co_firstlineno]
+    return any(same(other, code) for other in beside)
 
 
 def _spans(code: CodeType) -> Iterator[tuple[int, int, int, int]]:

@@ -7,7 +7,7 @@ name. What only running the code can tell (`getattr(module, name)`, `eval`) is r
 
 import builtins
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.core.code.fragments import Call, Fragment, Use
@@ -16,9 +16,7 @@ from plait.core.code.randomness import draws_unseeded, shares_random_state, take
 from plait.core.code.units import Link, Unit, Units
 
 _MISSING: Any = object()
-_FACTS = frozenset(
-    {"__name__", "__file__", "__doc__", "__package__", "__spec__", "__loader__", "__path__", "__cached__"}
-)
+_FACTS = frozenset({"__name__", "__file__", "__package__", "__spec__", "__loader__", "__path__", "__cached__"})
 _BLIND = frozenset({"exec", "eval", "globals", "__import__"})
 _PLAIN = {  # by far the most names that code uses
     name: f"outside:builtins.{name}"
@@ -26,7 +24,19 @@ _PLAIN = {  # by far the most names that code uses
     if name not in _BLIND and name not in ("getattr", "__debug__") and name not in _FACTS
 }
 _PATH_MODULES = ("posixpath", "ntpath")
-_TELLING = ("builtins", "sys", "importlib")  # there are functions here that hide what is reached
+_TELLING = ("builtins", "sys", "importlib", "inspect", "traceback")  # some functions here hide what is reached
+_ASKING = {  # what these ask of the code that they are given, see `asking.py`
+    "inspect.getdoc": "doc", "pydoc.getdoc": "doc", "inspect.getmodule": "module", "inspect.signature": "annotations",
+    "inspect.get_annotations": "annotations", "inspect.getfullargspec": "annotations",
+    "typing.get_type_hints": "annotations", "pydantic.validate_call": "annotations",
+}  # fmt: skip
+_SHOWING = frozenset({  # what these show is neither a value nor what code does
+    "sys._getframe", "inspect.currentframe", "inspect.stack", "inspect.trace", "inspect.getsource",
+    "inspect.getsourcelines", "inspect.getcomments", "traceback.TracebackException", "traceback.extract_stack",
+    "traceback.extract_tb", "traceback.format_exc", "traceback.format_exception", "traceback.format_stack",
+    "traceback.format_tb",
+})  # fmt: skip
+_MANY = 10_000
 _Path: TypeAlias = tuple[str, ...]
 
 
@@ -58,6 +68,8 @@ class _Outside(NamedTuple):
 def reach(units: Units, unit: Unit, fragment: Fragment, place: Place) -> None:
     """Say of a unit what the names in a fragment of its code stand for."""
     closure, names = place.closure, place.globals
+    if fragment.asks:
+        unit.asks.update(fragment.asks)
     reaching = _Reaching(units, unit, fragment, place)
     prefix = f"{place.module}.".removeprefix("__main__.")
     for number, use in enumerate(fragment.uses):
@@ -67,7 +79,7 @@ def reach(units: Units, unit: Unit, fragment: Fragment, place: Place) -> None:
         elif name in names:
             thing = names[name]
             if type(thing) is types.FunctionType and not thing.__dict__:
-                reaching.reached(thing, (), prefix + name, use)
+                reaching.reached(thing, (), prefix + name, use, called=use.merely_called)
             else:
                 reaching.thing(number, use, thing, prefix + name)
         elif name in _PLAIN and not place.loose:
@@ -78,14 +90,31 @@ def reach(units: Units, unit: Unit, fragment: Fragment, place: Place) -> None:
         unit.random = unit.random or draws_unseeded(call)
 
 
-def reach_cells(units: Units, unit: Unit, names: Sequence[str], place: Place) -> None:
+def reach_cells(units: Units, unit: Unit, names: Sequence[str], place: Place, *, called: bool = False) -> None:
     """Say of a unit what its closure holds that its code does not name: `super()` takes its class from there."""
     for name in names:
         thing = _cell(place.closure[name])
         if thing is _MISSING:
             unit.note("empty cell")
         else:
-            unit.reach(units.link(thing, f"{place.module}.{name}"))
+            unit.reach(units.link(thing, f"{place.module}.{name}"), called=called)
+
+
+def contents(closure: Mapping[str, types.CellType]) -> Iterator[tuple[str, Any]]:
+    """What a closure holds by now, by name."""
+    for name, cell in closure.items():
+        thing = _cell(cell)
+        if thing is not _MISSING:
+            yield name, thing
+
+
+def subclasses(thing: Any) -> list[type]:
+    """All classes below a class, in an order of their names."""
+    found: list[type] = type.__subclasses__(thing) if isinstance(thing, type) else []
+    for cls in found:  # grows while we walk it
+        below: list[type] = type.__subclasses__(cls)
+        found += [one for one in below if one not in found]
+    return sorted(found, key=lambda one: (one.__module__, one.__qualname__))
 
 
 def name_of(thing: Any) -> str:
@@ -131,18 +160,22 @@ class _Reaching(NamedTuple):
                 self.chain(thing, path, shown, use, number)
         elif isinstance(thing, types.FunctionType) and thing.__dict__:
             read = {path[0] for path in use.paths if path and path[0] in thing.__dict__}
-            self.reached(thing, (), shown, use)
+            self.reached(thing, (), shown, use, called=use.merely_called)
             for attribute in sorted(read):  # what was set on a function, and is read from it
                 self.unit.note(f"attribute {attribute}")
                 self.unit.reach(self.units.link(thing.__dict__[attribute], f"{shown}.{attribute}"))
         else:
-            self.reached(thing, (), shown, use)
+            self.reached(thing, (), shown, use, called=use.merely_called)
+            if ("__subclasses__",) in use.paths:
+                self.put_there(subclasses(thing), shown)
 
     def find(self, use: Use) -> Any:
         if use.imported is not None:
             return self.imported(use.imported)
         if use.name in self.place.closure:
             return _cell(self.place.closure[use.name])
+        if use.name == "__name__" and not self.place.loose:
+            return self.units.surroundings.module_name(self.place.module)
         if use.name in _FACTS:
             return _Outside(f"module.{use.name}") if not self.place.loose else _MISSING
         if use.name in self.place.globals:
@@ -180,6 +213,10 @@ class _Reaching(NamedTuple):
             if _is_plait(module) or not self.units.is_project(module):
                 found = _loaded(thing, path)
                 link = self.outside(".".join((module, *path)), found, use, read)
+                if path[-1:] == ("__subclasses__",):
+                    found = subclasses(_loaded(thing, path[:-1]))
+                if self.put_there(found, shown):
+                    return
                 if _is_quiet(link.label.removeprefix("outside:"), found):
                     self.units.quiet[id(thing), path] = (link, thing)
                 return
@@ -188,7 +225,8 @@ class _Reaching(NamedTuple):
                 return
             attribute, path = path[0], path[1:]
             if attribute in _FACTS:
-                self.unit.note(f"fact {attribute}")
+                told = self.units.surroundings.module_name(module) if attribute == "__name__" else ""
+                self.unit.note(f"fact {attribute} {told}")
                 return
             if attribute == "__dict__":
                 self.opaque(f"{module}.__dict__")
@@ -200,12 +238,27 @@ class _Reaching(NamedTuple):
         elif isinstance(thing, _Outside):
             self.outside(".".join((thing.dotted, *path)), None, use, read)
         else:
-            self.reached(thing, read, shown, use)
+            self.reached(thing, read, shown, use, called=not path and read not in use.values)
 
-    def reached(self, thing: Any, read: _Path, shown: str, use: Use) -> None:
+    def put_there(self, found: Any, shown: str) -> bool:
+        """Code of the project that stands in a package: in place of what was there, or in a list of the package's."""
+        held = [found]
+        for thing in held:  # grows while we walk it
+            if isinstance(thing, list | tuple | set | frozenset | dict) and len(held) + len(thing) < _MANY:
+                held += thing.values() if isinstance(thing, dict) else thing
+        mine = [thing for thing in held if isinstance(thing, types.FunctionType | type) and self.is_mine(thing)]
+        if mine:
+            self.unit.reach(self.units.link(mine, shown))
+        return bool(mine)
+
+    def is_mine(self, thing: Any) -> bool:
+        home = thing.__module__ if isinstance(thing, type) else thing.__globals__.get("__name__")
+        return isinstance(home, str) and not _is_plait(home) and self.units.is_project(home)
+
+    def reached(self, thing: Any, read: _Path, shown: str, use: Use, *, called: bool) -> None:
         link = self.units.link(thing, shown)
-        self.unit.reach(link)
-        if link.label.startswith("outside:"):
+        self.unit.reach(link, called=called)
+        if link.label.startswith("outside:") and not link.ignored:
             self.judge(thing, link.label[8:], use, read)
 
     def outside(self, dotted: str, thing: Any, use: Use, read: _Path) -> Link:
@@ -217,7 +270,8 @@ class _Reaching(NamedTuple):
         dotted = f"os.path.{rest}" if first in _PATH_MODULES else dotted
         link = self.units.outside(dotted, self.units.surroundings.origin(dotted))
         self.unit.reach(link)
-        self.judge(thing, dotted, use, read)
+        if not link.ignored:
+            self.judge(thing, dotted, use, read)
         return link
 
     def judge(self, thing: Any, dotted: str, use: Use, read: _Path) -> None:
@@ -227,9 +281,11 @@ class _Reaching(NamedTuple):
             takes = dotted.startswith("sklearn.") if thing is None else takes_random_state(thing)
             self.unit.random = shares_random_state(dotted, calls, seedable=takes)
         first, _, rest = dotted.partition(".")
+        if dotted in _ASKING:
+            self.unit.asks.add(_ASKING[dotted])
         if first not in _TELLING:
             return
-        if (first == "builtins" and rest in _BLIND) or dotted.startswith("sys.modules"):
+        if (first == "builtins" and rest in _BLIND) or dotted.startswith("sys.modules") or dotted in _SHOWING:
             self.opaque(*([call.text for call in calls] or [rest if first == "builtins" else dotted]))
         elif dotted == "importlib.import_module":
             self.imports(calls)
@@ -320,4 +376,6 @@ def _absolute(wanted: Import, names: Mapping[str, Any]) -> str:
 def _is_quiet(dotted: str, thing: Any) -> bool:
     """Is there nothing to judge about a function of a package, however it is called?"""
     takes = thing is None or takes_random_state(thing)
-    return not (takes or dotted.startswith(_TELLING) or shares_random_state(dotted, (), seedable=takes))
+    return not (
+        takes or dotted in _ASKING or dotted.startswith(_TELLING) or shares_random_state(dotted, (), seedable=takes)
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import CodeType
 
-from plait.core.code.fragments import Fragment, Use
+from plait.core.code.fragments import ASKED, Fragment, Use
 from plait.core.code.location import Text
 from plait.core.code.names import Import
 from plait.core.code.syntax import Syntax, of_function
@@ -62,12 +62,14 @@ def of_bytecode(code: CodeType) -> Syntax:
     version = ".".join(map(str, sys.version_info[:2]))
     content = framed([b"bytecode", version.encode(), _compiled(code)])
     names = tuple(sorted(set(_names(code))))
-    uses = [Use(name, None, ((), *[(other,) for other in names]), ()) for name in names]
-    uses += [Use("", imported, ((),), ()) for imported in sorted(set(_imports(code)), key=repr)]
+    paths = ((), *[(other,) for other in names])
+    uses = [Use(name, None, paths, (), paths) for name in names]
+    uses += [Use("", imported, ((),), (), ((),)) for imported in sorted(set(_imports(code)), key=repr)]
     count = code.co_argcount + code.co_kwonlyargcount
     parameters = framed([repr((code.co_varnames[:count], code.co_posonlyargcount, code.co_kwonlyargcount)).encode()])
     text = f"no source: {len(code.co_code)} bytes of Python {version}, with the names {', '.join(names) or 'none'}"
-    return Syntax(Fragment(content, tuple(uses)), parameters, (), _EMPTY, text, loose=True)
+    asks = tuple(sorted({ASKED[name] for name in names if name in ASKED}))
+    return Syntax(Fragment(content, tuple(uses), asks=asks, has_classes=True), parameters, (), _EMPTY, text, loose=True)
 
 
 def _compiled(code: CodeType) -> bytes:
@@ -99,6 +101,15 @@ def _names(code: CodeType) -> Iterator[str]:
     yield from code.co_freevars
     for each in _codes(code):
         yield from each.co_names
+
+
+def is_set(code: CodeType, name: str) -> bool:
+    """Does this code, or any in it, set a variable that it shares with others (`nonlocal`)?"""
+    return any(
+        instruction.opname == "STORE_DEREF" and instruction.argval == name
+        for each in _codes(code)
+        for instruction in dis.get_instructions(each)
+    )
 
 
 def _imports(code: CodeType) -> Iterator[Import]:

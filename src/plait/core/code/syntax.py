@@ -56,6 +56,22 @@ def of_expression(node: ast.expr, lines: Sequence[str]) -> Fragment:
     return writer.fragment()
 
 
+def asides(text: str) -> tuple[list[str], list[Fragment]]:
+    """The docstrings and the annotations of all that is defined within a function or class, itself included."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):  # a lambda within its line, or no source
+        return [], []
+    docstrings, annotations = [], []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            docstrings.append(ast.get_docstring(node) or "")
+        for said in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            if isinstance(said, ast.expr):
+                annotations.append(of_expression(said, text.split("\n")))
+    return docstrings, annotations
+
+
 def segment(node: ast.AST, lines: Sequence[str]) -> str:
     """A piece of source as it was written, without the indentation of its first line."""
     first, last = node.lineno - 1, node.end_lineno  # type: ignore[attr-defined]

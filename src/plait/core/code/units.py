@@ -30,7 +30,8 @@ class Unit:
     """One thing that code reaches."""
 
     __slots__ = (
-        "_notes", "_own", "_said", "digest", "ignored", "kind", "links", "name", "opaque", "random", "text", "thing",
+        "_notes", "_own", "_said", "asks", "digest", "ignored", "kind", "links", "name", "opaque", "random", "text",
+        "thing",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, thing: object) -> None:
@@ -42,6 +43,7 @@ class Unit:
         self.opaque: list[str] = []
         self.ignored: list[int] = []
         self.random = False
+        self.asks: set[str] = set()  # what it asks of other code that counts nowhere else, see `asking.py`
         self.digest: Digest | None = None
         self._own: Digest | None = None
         self._said: list[bytes] = []
@@ -62,10 +64,13 @@ class Unit:
         """Add a few words; one line, since lines are what keeps notes apart."""
         self._notes.append(text)
 
-    def reach(self, link: "Link") -> None:
-        """Name another thing."""
-        label, unit, ignored = link
-        self._notes.append(label)
+    def reach(self, link: "Link", *, called: bool = False) -> None:
+        """Name another thing. What that is called, and what was set on it, count too, unless it is merely called."""
+        label, unit, ignored, name, attributes = link
+        self._notes.append(label if called or not name else f"{label} {name}")
+        if attributes is not None and not called:
+            self._notes.append("with attributes")
+            self.links.append(attributes)
         if unit is not None and not (unit.kind == "package" and unit in self.links):
             self.links.append(unit)
         if ignored:
@@ -78,6 +83,8 @@ class Link(NamedTuple):
     label: str
     unit: Unit | None = None
     ignored: int = 0
+    name: str = ""  # what it is called, and what was set on it: count wherever somebody might ask for them
+    attributes: Unit | None = None
 
 
 Kinds: TypeAlias = Callable[["Units", object, str], Link | None]
@@ -194,7 +201,7 @@ class Units:
                 raise FingerprintError(f"{thing!r} is code of a kind that cannot be followed")
             if link.label.startswith("outside:") and isinstance(thing, type):
                 unit.random = unit.random or takes_random_state(thing)  # an estimator, seeded or not
-            own = (link.label if link.unit is None else self.open(link.unit).own).encode()
+            own = f"{link.label if link.unit is None else self.open(link.unit).own} {link.name}".encode()
             alike = met.setdefault(own, [])
             for number, (identity, _) in enumerate(alike):
                 if identity == id(link.unit or thing):

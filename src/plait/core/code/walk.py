@@ -7,6 +7,13 @@
 A `Walk` is one snapshot of the live program: it reads globals, closures and defaults as they are when it comes to
 them, and never again. What code *says* is read once a code object for the life of the process (reading.py); so a
 new walk only looks up names. Things that reach each other get one name whatever the way in (cycles.py).
+
+What a function is called is no part of what it does. So its name does not count where it is merely called, `f(x)`,
+and a helper may be renamed with all its calls. It counts wherever it is more than that: handed over (`agg([f])`, a
+default, a partial), held by a container, a closure or a class, or read from (`f.__name__`), since whoever holds a
+function may ask for its name. A class counts with its name in any case, since every `repr` shows it, and with it the
+name of a function that it is defined in. A step's own name counts only where the step is a value in its own code.
+What only an explicit question can bring up, such as a docstring, counts if something that is reached asks (asking.py).
 """
 
 import os
@@ -16,6 +23,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from plait.core.code import cycles
+from plait.core.code.asking import answers
 from plait.core.code.kinds import kind_of, open_function, roles_of
 from plait.core.code.surroundings import Package, Surroundings
 from plait.core.code.units import Encode, Link, Unit, Units
@@ -73,11 +81,10 @@ class Walk:
     def token(self, thing: object) -> bytes:
         """What stands for a function or class within a value: its name, with all that it reaches."""
         link = self._units.link(thing, getattr(thing, "__qualname__", type(thing).__qualname__))
-        if link.unit is None:
-            return link.label.encode()
-        if link.unit.digest is None:
-            self._units.open_all(link.unit)
-        return f"{link.label}={cycles.name(link.unit)}".encode()
+        for unit in _units(link):
+            if unit.digest is None:
+                self._units.open_all(unit)
+        return _named(link).encode()
 
     def _code(
         self,
@@ -92,13 +99,17 @@ class Walk:
         root.note(f"{SCHEMA} {version!r}")
         for role in sorted(roles):
             root.note(role)
-            root.reach(_root(units, roles[role]))
+            root.reach(_root(units, roles[role]), called=True)
         declared = [_declared(units, entry) for entry in depends_on]
         reached = units.open_all(root)
         for link in declared:
-            reached += units.open_all(link.unit) if link.unit is not None else []
+            reached += [one for unit in _units(link) for one in units.open_all(unit)]
         for label in sorted(_named(link) for link in declared):
             root.note(f"declared {label}")
+        told = answers(units, reached)
+        if told is not None:
+            root.reach(Link("told", told))
+            reached += units.open_all(told)
         _check_ignored(reached, ignored, roles)
         return Code(
             digest=cycles.name(root),
@@ -136,7 +147,12 @@ def _declared(units: Units, entry: object) -> Link:
 
 
 def _named(link: Link) -> str:
-    return link.label if link.unit is None else f"{link.label}={cycles.name(link.unit)}"
+    label = f"{link.label} {link.name}" if link.name else link.label
+    return "=".join([label, *[cycles.name(unit) for unit in _units(link)]])
+
+
+def _units(link: Link) -> list[Unit]:
+    return [unit for unit in (link.unit, link.attributes) if unit is not None]
 
 
 def _check_ignored(
