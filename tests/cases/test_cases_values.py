@@ -262,11 +262,7 @@ def test_case_30_a_web_of_objects_takes_as_long_as_it_has_links():
     assert time.perf_counter() - begun < 10, "a walk over all paths would never end"
 
 
-WALKED = "runtime/contents.py: files_in walks by recursion, so a step that is given a deep or cyclic container fails"
-KEPT = [False, pytest.param(True, marks=pytest.mark.xfail(reason=WALKED, raises=NodeFailed))]
-
-
-@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("kept", [False, True])
 def test_case_30_steps_may_hand_on_values_that_hold_themselves(tmp_path, kept):
     @step
     def made() -> list:
@@ -605,7 +601,7 @@ def test_case_37_what_has_no_name_is_found_at_any_depth():
         digest(nested(20_000, threading.Lock(), lambda x: [x]))
 
 
-@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.filterwarnings("ignore:deep")
 def test_case_37_a_deep_value_travels_through_a_run(kept, tmp_path):
     """No format can keep it, so it lives in memory; steps after it are found again by its content."""
@@ -1006,6 +1002,7 @@ def test_a_class_may_have_a_codec_of_a_package(project, installed):
             def digest(self, value, stream): stream.value(value.amount)
             def canonical(self, value): return Money(value.amount)
             share = canonical
+            def maps(self, value): return False
             def write(self, value, file): file.write(json.dumps(value.amount).encode())
             def read(self, content): return Money(json.loads(content if isinstance(content, bytes) else content.read_bytes()))
         def create(): return Codec()

@@ -159,7 +159,7 @@ def test_a_store_is_not_made_to_remember_files(aged, tmp_path):
 
 
 def test_a_file_system_without_a_true_change_time_is_read_each_time(aged, tmp_path, reads, monkeypatch):
-    monkeypatch.setattr(fingerprints, "_file_system", lambda path: "fuse.sshfs")
+    monkeypatch.setattr(fingerprints, "kind_of", lambda path: "fuse.sshfs")
     files = known(tmp_path / "s")
     assert files.of(str(aged / "small.csv")) == files.of(str(aged / "small.csv"))
     assert len(reads) == 2
@@ -167,7 +167,7 @@ def test_a_file_system_without_a_true_change_time_is_read_each_time(aged, tmp_pa
 
 def test_the_clock_of_a_server_counts_and_not_ours(aged, tmp_path, reads, monkeypatch):
     """A file on a network file system is believed only where that system's own clock can be read."""
-    monkeypatch.setattr(fingerprints, "_file_system", lambda path: "nfs4")
+    monkeypatch.setattr(fingerprints, "kind_of", lambda path: "nfs4")
     files = known(tmp_path / "s")
     for clock, again in (((os.stat(aged).st_dev, 0), 2), ((-1, 1 << 62), 2), ((os.stat(aged).st_dev, 1 << 62), 1)):
         monkeypatch.setattr(files, "_asked", lambda clock=clock: clock)
@@ -329,6 +329,28 @@ def test_a_file_is_the_same_for_all_steps_of_a_run(tmp_path):
         run(p, tmp_path / "s", csv=path)
     assert isinstance(failure.value.__cause__, InputChanged) and failure.value.node == "second"
     assert run(p, tmp_path / "s", csv=path)["second"] == "other"
+
+
+@pytest.mark.parametrize("given", ["parameter", "constant"])
+def test_a_file_that_changed_before_a_key_was_made_is_said_with_the_step(tmp_path, given):
+    path = tmp_path / "a.csv"
+    path.write_text("first")
+
+    @step
+    def between() -> int:
+        path.write_text("other")
+        return 1
+
+    @step
+    def second(between: int, csv: File) -> str:
+        return Path(csv).read_text()
+
+    if given == "parameter":
+        p, params = Pipeline("p", [between, second]), {"csv": path}
+    else:
+        p, params = Pipeline("p", [between, second.with_(csv=File(path))]), {}
+    with pytest.raises(InputChanged, match=r"^second: .*a\.csv changed since this run began. Run again"):
+        run(p, tmp_path / "s", **params)
 
 
 def test_files_deep_in_parameters_and_constants_are_watched_too(tmp_path):

@@ -5,6 +5,7 @@ inputs, and its key must be the one that its code and these inputs have in the e
 is all that differs. Nothing is written unless every node that was named can be accepted.
 """
 
+from plait.core.addresses import node_of
 from plait.core.digest import Digest
 from plait.core.graph import Node
 from plait.core.keys import arguments
@@ -12,10 +13,10 @@ from plait.core.manifest import manifest
 from plait.core.records import Acceptance, Record
 from plait.errors import PlaitError
 from plait.ports import Clock, Ledger
-from plait.runtime.execute import is_fresh
 from plait.runtime.plan import Planned, why
-from plait.runtime.planning import Planning
+from plait.runtime.planning import Planning, nodes
 from plait.runtime.request import Request
+from plait.runtime.results import is_fresh
 from plait.runtime.vault import Vault
 
 _EARLIER = 1000  # records of a step, among which the one with the same inputs is looked for
@@ -31,11 +32,10 @@ def accept(
         if name in request.targets:
             raise PlaitError(f"{name} cannot be accepted: it is given")
     found = []
-    for name in request.needed:
-        planned = planning.node(name)
-        if name not in request.targets:
+    for node in nodes(planning):
+        name, planned = node.name, planning.node(node)
+        if node_of(name) not in request.targets:
             continue
-        node = request.graph.nodes[name]
         record = _earlier(planned, node, planning, ledger)
         code = vault.naming.code(node.definition)
         assert planned.key is not None
@@ -43,7 +43,7 @@ def accept(
         found.append(Acceptance(new, record.key, record.code, request.graph.name, by, clock.now(), note))
         planning.artifacts[name] = record.artifact  # what comes after it is looked at as if it were known
     for acceptance in found:
-        definition = request.graph.nodes[acceptance.record.node].definition
+        definition = request.graph.nodes[node_of(acceptance.record.node)].definition
         ledger.add_code(acceptance.record.code, manifest(vault.naming.code(definition)))
         ledger.accept(acceptance)
     return tuple(found)

@@ -5,15 +5,16 @@ that a file gets in a run is remembered, and asked for again when a step that re
 then, nobody can say what the step saw, and its result is not kept.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from plait.core.containers import IMMUTABLE, is_container
+from plait.core.containers import IMMUTABLE, is_container, rebuilt
 from plait.core.digest import Digest
 from plait.core.graph import Node
-from plait.core.sources import Collect, Const, Source, params
+from plait.core.sources import constants, params
 from plait.errors import ArtifactLost, InputChanged
 from plait.files import Dir, File, content_of
 from plait.ports import Blobs, Codec, FileCodec
@@ -57,7 +58,10 @@ class Contents:
             for name, source in node.inputs:
                 for constant in constants(source) if name not in node.definition.unkeyed else ():
                     for file in files_in(constant):
-                        self(file)
+                        try:
+                            self(file)
+                        except InputChanged as error:
+                            raise InputChanged(f"{node.name}({name}): {error}", path=error.path) from error
 
     def now(self, value: File | Dir) -> Digest:
         """The name of what is in it now, whatever it was before; nothing is remembered."""
@@ -100,64 +104,77 @@ class Contents:
                 ) from error
 
 
-def constants(source: Source) -> Iterator[Any]:
-    """The values that are in a source itself."""
-    if isinstance(source, Const):
-        yield source.value
-    elif isinstance(source, Collect):
-        for item in source.items:
-            yield from constants(item)
-
-
 def files_in(value: Any) -> Iterator[File | Dir]:
-    """The files in a value: in containers, NamedTuples, dataclasses and pydantic's models, as deep as these go."""
-    cls = type(value)
-    if cls in IMMUTABLE:
+    """The files in a value: in containers, NamedTuples, dataclasses and pydantic's models, as deep as these go.
+
+    Without recursion, and each container once: it may be very deep, hold one thing often, or lead back to itself.
+    """
+    if type(value) in IMMUTABLE:
         return
-    if cls is File or cls is Dir:
-        yield value
-    elif cls is dict:
-        for item in value.values():
-            yield from files_in(item)
-    elif is_container(cls):
-        for item in value:
-            if type(item) not in IMMUTABLE:
-                yield from files_in(item)
-    elif is_dataclass(cls):
-        for field in fields(cls):
-            yield from files_in(getattr(value, field.name, None))
-    elif hasattr(cls, "__pydantic_fields__"):
-        yield from files_in(vars(value))
+    kinds: dict[type, Callable[[Any], Collection[Any]] | None] = {}
+    met: set[int] = set()
+    holders: list[Collection[Any]] = [(value,)]
+    for holder in holders:  # grows while we walk it
+        for item in holder:
+            cls = type(item)
+            if cls in IMMUTABLE:
+                continue
+            if cls is File or cls is Dir:
+                yield item
+                continue
+            if cls not in kinds:
+                kinds[cls] = _held_by(cls)
+            held = kinds[cls]
+            if held is None:
+                continue
+            inner = item if held is _itself else held(item)
+            if not IMMUTABLE.issuperset(map(type, inner)) and id(item) not in met:  # quicker than a look at each
+                met.add(id(item))
+                holders.append(inner)
 
 
-def with_files(value: Any, change: Any) -> Any:
-    """The same value, around other files; the very same, if none is changed."""
-    cls = type(value)
-    if cls in IMMUTABLE:
-        return value
-    if cls is File or cls is Dir:
-        return change(value)
+def _held_by(cls: type) -> Callable[[Any], Collection[Any]] | None:
+    """How to get at what a value of this type holds; None where it is no container."""
     if cls is dict:
-        items = {key: with_files(item, change) for key, item in value.items()}
-        return items if any(items[key] is not item for key, item in value.items()) else value
+        return dict.values
     if is_container(cls):
-        made = [item if type(item) in IMMUTABLE else with_files(item, change) for item in value]
-        if all([new is old for new, old in zip(made, value, strict=True)]):
-            return value
-        return cls._make(made) if hasattr(cls, "_make") else cls(made)
-    if is_dataclass(cls) or hasattr(cls, "__pydantic_fields__"):
-        names = [field.name for field in fields(cls)] if is_dataclass(cls) else list(vars(value))
-        return _with_fields(value, {name: getattr(value, name) for name in names if hasattr(value, name)}, change)
+        return _itself
+    if is_dataclass(cls):
+        names = [field.name for field in fields(cls)]
+        return lambda value: [getattr(value, name, None) for name in names]
+    return (lambda value: list(vars(value).values())) if hasattr(cls, "__pydantic_fields__") else None
+
+
+def _itself(value: Collection[Any]) -> Collection[Any]:
     return value
 
 
-def _with_fields(value: Any, held: Mapping[str, Any], change: Any) -> Any:
-    import copy
-
-    changed = {name: new for name, old in held.items() if (new := with_files(old, change)) is not old}
-    if not changed:
+def with_files(value: Any, change: Callable[[File | Dir], File | Dir]) -> Any:
+    """The same value, around other files; the very same, if none is changed."""
+    changed: dict[File | Dir, File | Dir] = {}
+    for file in files_in(value):
+        if file not in changed:
+            changed[file] = change(file)
+    if all([new is old for old, new in changed.items()]):
         return value
-    made = copy.copy(value)
-    for name, new in changed.items():
-        object.__setattr__(made, name, new)  # it may be frozen
-    return made
+    copies: dict[int, tuple[Any, Any]] = {}  # of dataclasses and models, by the id of what was copied
+
+    def again(item: Any) -> Any:
+        return rebuilt(item, other) if is_container(type(item)) else other(item)
+
+    def other(item: Any) -> Any:
+        cls = type(item)
+        if cls is File or cls is Dir:
+            return changed[item]
+        if next(files_in(item), None) is None:
+            return item
+        if id(item) not in copies:
+            made = copy.copy(item)
+            copies[id(item)] = item, made  # before we go in: it may lead back to itself
+            names = [field.name for field in fields(cls)] if is_dataclass(cls) else list(vars(item))
+            for name in names:
+                if hasattr(item, name):
+                    object.__setattr__(made, name, again(getattr(item, name)))  # it may be frozen
+        return copies[id(item)][1]
+
+    return again(value)

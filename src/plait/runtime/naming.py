@@ -17,7 +17,7 @@ from plait.core.graph import Graph
 from plait.core.keys import key_prefix
 from plait.core.sources import params as params_of
 from plait.core.values import Values
-from plait.errors import FingerprintError, GraphError, OpaqueCode
+from plait.errors import FingerprintError, GraphError, InputChanged, OpaqueCode
 from plait.ports import Codec
 
 Told: TypeAlias = Sequence[tuple[type[Warning], str]]
@@ -48,6 +48,7 @@ class Naming:
         self._environment = environment
         self.strict = strict
         self._codes: dict[Definition, tuple[Code, bytes]] = {}
+        self._draws: dict[Definition, frozenset[str] | None] = {}
         self.digest = self._values.digest
         self.parts_digest = self._values.parts_digest
 
@@ -66,13 +67,18 @@ class Naming:
 
         `meeting` is told which one is named, by its address.
         """
-        unkeyed = _unkeyed(graph)
+        unkeyed, seen = _unkeyed(graph), set[int]()
         for address, value in params.items():
-            if address in unkeyed:
+            if address in unkeyed or id(value) in seen:
                 continue
+            seen.add(id(value))
             try:
                 with meeting(address):
                     self.digest(value)
+            except InputChanged as error:
+                raise InputChanged(
+                    f"the parameter {address} ({graph.parameters[address].users[0]}): {error}", path=error.path
+                ) from error
             except FingerprintError as error:
                 user = graph.parameters[address].users[0]
                 raise FingerprintError(
@@ -97,6 +103,20 @@ class Naming:
         """What these keys would begin with under other code, all else as it is now."""
         return key_prefix(definition, code, self._environment)
 
+    def draws(self, definition: Definition) -> frozenset[str] | None:
+        """The packages that a step reaches, if its code draws from random state that the process shares; else none."""
+        if definition not in self._draws:
+            code = self._walk_of(definition)
+            packages = frozenset(part.name for part in code.parts if part.kind == "package")
+            self._draws[definition] = packages if code.random_state else None
+        return self._draws[definition]
+
+    def _walk_of(self, definition: Definition) -> Code:
+        options = definition.options
+        return self._walk.of(
+            definition.roles, version=options.version, depends_on=options.depends_on, ignore=options.ignore
+        )
+
     def _coded(self, definition: Definition) -> tuple[Code, bytes]:
         known = self._codes.get(definition)
         if known is None:
@@ -104,10 +124,7 @@ class Naming:
         return known
 
     def _walked(self, definition: Definition) -> tuple[Code, bytes]:
-        options = definition.options
-        code = self._walk.of(
-            definition.roles, version=options.version, depends_on=options.depends_on, ignore=options.ignore
-        )
+        code = self._walk_of(definition)
         for sentence in code.opaque:
             message = _OPAQUE.format(step=definition.name, what=sentence)
             if self.strict:
@@ -173,9 +190,10 @@ _OPAQUE = (
 )
 
 
-def unnamed(what: str, reason: Any) -> str:
-    """What is said of a result that cannot be kept."""
+def unnamed(what: str, reason: Any, *, by_content: bool = False) -> str:
+    """What is said of a result that cannot be kept; `by_content`, if it has a name all the same."""
+    cannot, by = ("cannot be kept", "what is in it") if by_content else ("has no content to keep", "how it was made")
     return (
-        f"{what} has no content to keep ({reason}). It is kept for this run and made again in the next one; "
-        f"steps after it are keyed by how it was made."
+        f"{what} {cannot} ({reason}). It is kept for this run and made again in the next one; "
+        f"steps after it are keyed by {by}."
     )
