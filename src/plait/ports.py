@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Record
@@ -38,6 +38,13 @@ class Codec(Protocol):
         """A canonical value for one reader: nothing that the reader does reaches anybody else."""
         ...
 
+    def maps(self, value: Any, /) -> bool:
+        """Will `read` map the file of this value? Then it is written as it is, and its file is what is handed on.
+
+        So no copy is made of it. What is written of such a value must be what would be written of its canonical form.
+        """
+        ...
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         """Writes a canonical value; `UnwritableError` where it would not come back exactly."""
         ...
@@ -65,12 +72,19 @@ class Blobs(Protocol):
         """Keeps what `write` writes, whole or not at all: the name of the blob, and its size in bytes."""
         ...
 
-    def path(self, blob: str, suffix: str = "") -> Path:
-        """A readable file with the blob's bytes, verified; `ArtifactLost` if it is gone or damaged."""
+    def path(self, blob: str, suffix: str = "", *, fresh: bool = False) -> Path:
+        """A readable file with the blob's bytes, verified; `ArtifactLost` if it is gone or damaged.
+
+        `fresh` says that the caller has put it a moment ago: then its bytes need not be read again.
+        """
         ...
 
     def has(self, blob: str) -> bool:
         """Is the blob there? Its bytes are not looked at."""
+        ...
+
+    def available(self, blob: str) -> bool:
+        """Would `path` give it? What is here is verified; of what is elsewhere it is enough that it is there."""
         ...
 
     def scratch(self) -> Path:
@@ -112,6 +126,7 @@ class RunRow(NamedTuple):
     nodes: tuple[tuple[str, str, str, float], ...]  # name, key, state, seconds
     process: tuple[str, int, float]  # host, process id, when that process began
     error: str = ""
+    tags: tuple[str, ...] = ()  # names that a person gave it: while it has one, what it used is kept
 
 
 class Ledger(Protocol):
@@ -172,6 +187,114 @@ class Store(Protocol):
         ...
 
 
+class Limits(NamedTuple):
+    """What a clean-up may take: results that no run used for `age`, and more of them until `size` is reached.
+
+    What a tagged, recent or living run used is kept, and so is what is durable or accepted.
+    """
+
+    age: float | None = None  # in seconds since a run last used it
+    size: int | None = None  # bytes that may stay; the longest unused goes first
+    grace: float = 24 * 3600.0  # seconds: what was made or used since is kept, whatever the others say
+
+
+class Usage(NamedTuple):
+    """One result in a store, and what it takes."""
+
+    step: str
+    node: str
+    pipelines: tuple[str, ...]  # whose runs used it; none, if history knows no such run
+    kind: str  # the codec
+    size: int  # bytes of its own: what several results share counts for the first of them
+    used: float  # when a run last used it, in seconds since 1970
+    kept: str  # why no clean-up takes it: running, tagged, durable, accepted; "" if one may
+
+
+class Found(NamedTuple):
+    """What somebody who looked at a store found, and what to do about it."""
+
+    level: Literal["fine", "note", "bad"]
+    what: str  # one sentence, with the number or the path that it is about
+    move: str = ""  # what to do next, or what was done; "" if nothing needs to be
+
+
+class Collected(NamedTuple):
+    """What a clean-up took, or would take."""
+
+    results: int
+    blobs: int
+    bytes: int  # that came free
+    kept_results: int
+    kept_bytes: int
+    remarks: tuple[str, ...] = ()  # why it could not take more
+
+
+class Upkeep(Protocol):
+    """How a store is kept small and sound. It may be at work beside runs: what it takes is a miss for them at most."""
+
+    def usage(self) -> Sequence[Usage]:
+        """The results, and what they take."""
+        ...
+
+    def overhead(self) -> Mapping[str, int]:
+        """Bytes of all that is no result, by what it is: records, index, quarantine, unreachable blobs, …"""
+        ...
+
+    def collect(self, limits: Limits, *, dry_run: bool = False) -> Collected:
+        """Removes what the limits let it, or says what that would be."""
+        ...
+
+    def check(self) -> Sequence[Found]:
+        """Reads every byte, mends what can be mended, and says what was found."""
+        ...
+
+    def rebuild(self) -> int:
+        """Makes again all that only helps to find things: the number of records that were found."""
+        ...
+
+    def diagnose(self) -> Sequence[Found]:
+        """Looks at the surroundings: permissions, space, clocks, leavings. Changes nothing."""
+        ...
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A store that can be looked after; not every store need be."""
+
+    def upkeep(self) -> Upkeep:
+        """Those who look after it."""
+        ...
+
+
+class Objects(Protocol):
+    """Whole files under names, in a place that others can write to: a bucket, or a folder of a team.
+
+    What cannot be done is a `StoreError`, which holds no secret. It can be pickled.
+    """
+
+    url: str  # for people: without what may be secret
+
+    def put(self, path: str, name: str) -> None:
+        """Publishes a whole file: others see all of it under the name, or nothing."""
+        ...
+
+    def get(self, name: str, path: str) -> None:
+        """Copies to a new local file; `FileNotFoundError` if there is nothing of that name."""
+        ...
+
+    def size(self, name: str) -> int | None:
+        """The size in bytes of what has a name; none if there is nothing."""
+        ...
+
+    def names(self, under: str) -> Sequence[str]:
+        """The names in a folder."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Removes what has a name, if it is there."""
+        ...
+
+
 class Executor(Protocol):
     """Where work runs: `concurrent.futures`' own shape, and some facts."""
 
@@ -191,3 +314,4 @@ class Clock(Protocol):
 
     def now(self) -> float: ...
     def steady(self) -> float: ...
+    def sleep(self, seconds: float, /) -> None: ...

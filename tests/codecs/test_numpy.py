@@ -113,7 +113,7 @@ DIFFERENT = [
     np.zeros(1, [("a", "i4"), ("b", "i4")]),
     np.zeros(1, [("b", "i4"), ("a", "i4")]),
     np.zeros(1, "V4"),
-    np.matrix([[0]]),
+    np.zeros((1, 1), "i8").view(np.matrix),
     np.rec.array(np.zeros(1, [("a", "i4")])),
     [0],
     (0,),

@@ -54,6 +54,9 @@ class Arrow:
     def share(self, value: Any, /) -> Any:
         return value  # nobody can write to it
 
+    def maps(self, value: Any, /) -> bool:
+        return bool(value.nbytes >= _MAPPED)
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         import pyarrow as pa
 

@@ -48,6 +48,9 @@ class Files:
     def share(self, value: Any, /) -> Any:
         return value
 
+    def maps(self, value: Any, /) -> bool:
+        return False
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         if type(value) is not File:
             raise UnwritableError("a Dir is many files; return its files: Dir(path).files()")

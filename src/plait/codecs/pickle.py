@@ -42,6 +42,9 @@ class Pickle:
     def share(self, value: Any, /) -> Any:
         return _again(value)
 
+    def maps(self, value: Any, /) -> bool:
+        return False
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         head, buffers = _dumps(value)
         sizes = [len(head), *(buffer.nbytes for buffer in buffers)]

@@ -42,6 +42,9 @@ class Plain:
     def share(self, value: Any, /) -> Any:
         return _anew(value)
 
+    def maps(self, value: Any, /) -> bool:
+        return False
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         file.write(_encode(_pack(value)).encode())
 

@@ -22,6 +22,7 @@ from plait.core.values import Stream
 from plait.ports import UnwritableError
 
 ORDER = 34
+_MAPPED: Final = 1 << 17  # shorter files are read whole: the number of mappings of a process is bounded
 _SERIES: Final = "plait-series:"  # begins the name of the column that a series is written as
 _PYTHON: Final = b"PLPY"  # in an expression: a function of Python follows
 
@@ -65,10 +66,14 @@ class Polars:
             return value
         file = io.BytesIO()
         self.write(value, file)
-        return _read(io.BytesIO(file.getvalue()))
+        file.seek(0)
+        return _read(file)
 
     def share(self, value: Any, /) -> Any:
         return value if type(value).__name__ == "Expr" else value.clone()  # copied where it is written to
+
+    def maps(self, value: Any, /) -> bool:
+        return hasattr(value, "estimated_size") and value.estimated_size() >= _MAPPED
 
     def write(self, value: Any, file: BinaryIO, /) -> None:
         kind = type(value).__name__
@@ -82,11 +87,29 @@ class Polars:
             value.rechunk().write_ipc(out, compression="uncompressed", record_batch_size=max(len(value), 1))
 
     def read(self, content: Path | bytes, /) -> Any:
+        if isinstance(content, Path) and content.stat().st_size >= _MAPPED:
+            return _put(_mapped(content))
         return _read(io.BytesIO(content) if isinstance(content, bytes) else content)
 
 
 def _read(source: Any) -> Any:
-    frame = import_module("polars").read_ipc(source).rechunk()
+    return _put(import_module("polars").read_ipc(source).rechunk())
+
+
+def _mapped(path: Path) -> Any:
+    """The frame of a file, around the file itself: polars' own reader copies it into memory."""
+    pl = import_module("polars")
+    try:
+        import pyarrow as pa
+
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (ImportError, NotImplementedError):  # Arrow has no integers of 128 bits
+        return pl.read_ipc(path).rechunk()
+    return pl.from_arrow(table, rechunk=False)
+
+
+def _put(frame: Any) -> Any:
+    """The value that a frame was made of."""
     name = frame.columns[0] if frame.width == 1 else ""
     return frame.to_series().rename(name.removeprefix(_SERIES)) if name.startswith(_SERIES) else frame
 

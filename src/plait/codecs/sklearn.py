@@ -40,6 +40,9 @@ class Sklearn:
     def share(self, value: Any, /) -> Any:
         return _loads(_dumps(value))
 
+    def maps(self, value: Any, /) -> bool:
+        return False
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         file.write(_version() + b"\n")
         file.write(_dumps(value))

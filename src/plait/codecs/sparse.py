@@ -54,6 +54,9 @@ class Sparse:
 
     share = canonical  # nobody could sort, or sum duplicates, in arrays that are read-only
 
+    def maps(self, value: Any, /) -> bool:
+        return False
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         import numpy as np
 

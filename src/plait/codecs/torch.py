@@ -49,6 +49,9 @@ class Torch:
 
     share = canonical
 
+    def maps(self, value: Any, /) -> bool:
+        return False
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         file.write(json.dumps(_about(value)).encode() + b"\n")
         file.write(_bytes_of(_plain(value)))

@@ -78,13 +78,7 @@ class KeptFiles:
 
     def available(self, artifact: Artifact) -> bool:
         """Can its bytes be read, and are they those that were kept? A blob is looked at once a process."""
-        if artifact.where != "blob":
-            return self._stands(artifact)
-        try:
-            self._blobs.path(artifact.blob)
-        except ArtifactLost:
-            return False
-        return True
+        return self._blobs.available(artifact.blob) if artifact.where == "blob" else self._stands(artifact)
 
     def _stands(self, artifact: Artifact) -> bool:
         try:

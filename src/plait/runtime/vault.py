@@ -7,8 +7,10 @@ The same happens in every executor, and whether the value was made now or read b
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from plait.core.calling import join, split
 from plait.core.containers import IMMUTABLE, UncopiableError, is_container, one_nan, rebuilt
@@ -23,6 +25,7 @@ from plait.runtime.kept import KeptFiles
 from plait.runtime.naming import Naming, unnamed, warn_once
 
 INLINE = 16 * 1024  # values up to this many bytes ride inside their record
+GATHERED = 1 << 22  # up to here they are written to memory first, and once only
 
 
 class Vault:
@@ -64,7 +67,7 @@ class Vault:
             return rebuilt(value, self.canonical)
         codec = self.codec(value)
         made = codec.canonical(value)
-        if codec.runs_code and not self._is_stable(cls, value, made):
+        if not codec.names_values and not self._is_stable(cls, value, made):
             raise FingerprintError(f"a {cls.__qualname__} is another value after it was written and read back")
         return made
 
@@ -78,7 +81,7 @@ class Vault:
         except UncopiableError:
             return value  # as below
         except Exception:
-            if not is_container(cls) and self._by_type[cls].runs_code:
+            if not is_container(cls) and not self._by_type[cls].names_values:
                 return value  # it could not be kept either, which was said when it was made
             raise
 
@@ -115,6 +118,11 @@ class Vault:
         digest = self.naming.parts_digest(type(value), [(name, part.digest) for name, part in parts])
         return Artifact(digest, "parts", parts=parts)
 
+    def keep(self, value: Any) -> Artifact:
+        """Keeps a value that no node made; raises `FingerprintError` or `UnwritableError` where that cannot be."""
+        canonical = self.canonical(value)
+        return self._keep(canonical, self.naming.digest(canonical))
+
     def _publish(self, definition: Definition, value: Any, key: Key, scratch: Path | None) -> tuple[Artifact, Any]:
         if scratch is not None:
             value = self.files.out_of_scratch(value, scratch)
@@ -123,22 +131,34 @@ class Vault:
         digest, canonical = Digest(BY_KEY + key), value
         try:
             content = self.naming.digest(value)
+            if self.codec(value).maps(value) and (mapped := self._mapped(value, content)) is not None:
+                return mapped
             canonical = _attempt(self.canonical, value)
             digest = content  # only now: what is not canonical is no more than how it was made
             return self._keep(canonical, digest), canonical
         except (FingerprintError, UnwritableError) as reason:
-            warn_once(UnnamedResult, unnamed(_result(definition, value), reason))
+            said = unnamed(_result(definition, value), reason, by_content=not by_key(digest))
+            warn_once(UnnamedResult, said)
             return Artifact(digest, "memory"), canonical
 
+    def _mapped(self, value: Any, digest: Digest) -> tuple[Artifact, Any] | None:
+        """Writes a long value as it is, and hands on its file, so that no copy of it is made; none if it cannot be."""
+        codec = self.codec(value)
+        with suppress(UnwritableError, ArtifactLost):
+            artifact = self._write(digest, codec, value, long=True)
+            return artifact, codec.read(self.blobs.path(artifact.blob, fresh=True))
+        return None
+
     def _keep(self, canonical: Any, digest: Digest) -> Artifact:
-        codec = self.codec(canonical)
-        try:
-            return self._write(digest, codec, canonical)
-        except UnwritableError:
-            last = self.codecs[-1]
-            if codec is last:
-                raise
-            return self._write(digest, last, canonical)
+        """Writes a value with the first codec, from its own on, that can bring it back exactly."""
+        own = self.codec(canonical)
+        for codec in self.codecs[self.codecs.index(own) :]:
+            if codec is own or codec.accepts(canonical):
+                try:
+                    return self._write(digest, codec, canonical)
+                except UnwritableError as error:
+                    reason = error
+        raise reason
 
     def _is_stable(self, cls: type, value: Any, made: Any) -> bool:
         """Does a value of this type come back as itself? Tried once a type, where only a general codec knows it."""
@@ -146,11 +166,13 @@ class Vault:
             self._stable[cls] = self.naming.digest(value) == self.naming.digest(made)
         return self._stable[cls]
 
-    def _write(self, digest: Digest, codec: Codec, value: Any) -> Artifact:
+    def _write(self, digest: Digest, codec: Codec, value: Any, *, long: bool = False) -> Artifact:
         head = _Head()
         held: dict[File | Dir, int] = {}
         with attached(held):
             try:
+                if long:
+                    raise _TooLongError
                 _attempt(codec.write, value, head)
             except _TooLongError:
                 blob, size = self.blobs.put(lambda file: _attempt(codec.write, value, file))
@@ -158,6 +180,9 @@ class Vault:
             else:
                 data = head.getvalue()
                 artifact = Artifact(digest, "inline", codec.name, size=len(data), data=data)
+                if len(data) > INLINE:
+                    blob, size = self.blobs.put(partial(_copy, data))
+                    artifact = Artifact(digest, "blob", codec.name, blob, size)
         return artifact._replace(files=tuple(map(self.files.artifact, held))) if held else artifact
 
     def load(self, artifact: Artifact, cls: type = tuple) -> Any:
@@ -171,25 +196,40 @@ class Vault:
             raise ArtifactLost(f"no codec {artifact.codec!r} is here to read it", digest=artifact.digest)
         if artifact.where == "reference":
             return self.files.load(artifact)
-        if codec.runs_code and not self.blobs.private:
-            raise StoreError(
-                f"reading a value of the codec {codec.name!r} can run code, and others can write to this store; "
-                f"keep the store in a folder that only you can write to"
-            )
+        if not self._may_read(codec):
+            raise ArtifactLost(f"{codec.name!r} can run code, and others can write here", digest=artifact.digest)
         try:
             inline = artifact.where == "inline"
             with attached([self.files.load(file) for file in artifact.files]):
                 value = codec.read(artifact.data if inline else self.blobs.path(artifact.blob, artifact.data.decode()))
         except ArtifactLost as lost:  # the store knows its blobs, not what they were the bytes of
             raise ArtifactLost(str(lost), digest=artifact.digest) from None
-        except (ImportError, AttributeError) as error:  # its class is gone, or has moved
-            raise ArtifactLost(f"it cannot be read any more: {error}", digest=artifact.digest) from error
+        except (StoreError, MemoryError):
+            raise
+        except Exception as error:  # its class is gone, or has moved; or somebody else wrote it, to do harm
+            said = f"it cannot be read any more: {type(error).__name__}: {error}"
+            raise ArtifactLost(said, digest=artifact.digest) from error
         if codec.runs_code and _of_main(value) and self.naming.digest(value) != artifact.digest:
             raise ArtifactLost("its class is another one now", digest=artifact.digest)
         return value
 
+    def _may_read(self, codec: Codec) -> bool:
+        """Is it safe to? Not if that can run code, and others can write to the store."""
+        if not codec.runs_code or self.blobs.private:
+            return True
+        warn_once(
+            UserWarning,
+            f"values of the codec {codec.name!r} are not read from this store, since others can write to it, and to "
+            "read them can run code: they are made again. Keep results in a folder of your own with this one behind it, and "
+            "share a key: store=Layered(Local(...), Remote(...)); see docs/how-to/share-a-cache.md",
+        )
+        return False
+
     def available(self, artifact: Artifact) -> bool:
         """Can its bytes be read, and are they those that were kept?"""
+        codec = self._by_name.get(artifact.codec)
+        if artifact.codec and (codec is None or not self._may_read(codec)):
+            return False
         if not all(map(self.files.available, artifact.files)):
             return False
         match artifact.where:
@@ -222,14 +262,18 @@ def _attempt(act: Any, *arguments: Any) -> Any:
         raise UnwritableError(f"{type(error).__name__}: {error}") from error
 
 
+def _copy(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
+
+
 class _TooLongError(Exception):
-    """A value does not fit into its record."""
+    """A value is too long to be gathered in memory."""
 
 
 class _Head(io.BytesIO):
-    """Takes what fits into a record, and no more."""
+    """Takes what is short, so that nobody has to know before how long it is, and no more."""
 
     def write(self, data: Any, /) -> int:
-        if self.tell() + memoryview(data).nbytes > INLINE:
+        if self.tell() + memoryview(data).nbytes > GATHERED:
             raise _TooLongError
         return super().write(data)

@@ -1,12 +1,10 @@
 """What every codec must do, ours or yours: run each of `CHECKS` over values of the kind that it is for.
 
-    from plait.testing.codecs import CHECKS, Case
+from plait.testing.codecs import CHECKS, Case
 
-    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-    def test_my_codec(check, tmp_path):
-        check(Case(create(), my_value, tmp_path))
-
-A `Case` may name spoilers: functions that do to a value the worst that a step could do to its argument.
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_my_codec(check, tmp_path):
+    check(Case(create(), my_value, tmp_path))
 """
 
 import contextlib
@@ -18,7 +16,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from plait import plugins
 from plait.core.digest import Digest
@@ -29,7 +27,10 @@ from plait.ports import Codec, UnwritableError
 
 @dataclass(frozen=True)
 class Case:
-    """A value, the codec of its kind, and an empty folder. `writer` keeps it where the codec itself cannot."""
+    """A value, the codec of its kind, and an empty folder. `writer` keeps it where the codec itself cannot.
+
+    `spoilers` are functions that do to a value the worst that a step could do to its argument.
+    """
 
     codec: Codec
     value: Any
@@ -38,13 +39,16 @@ class Case:
 
     @property
     def writer(self) -> Codec:
-        """The codec that keeps the value: its own, or the last one where that cannot."""
-        try:
-            self.codec.write(self.codec.canonical(self.value), io.BytesIO())
-        except UnwritableError:
-            last: Codec = plugins.codecs()[-1]
-            return last
-        return self.codec
+        """The codec that keeps the value: its own, or the first one after it that can."""
+        canonical, others = self.codec.canonical(self.value), cast(tuple[Codec, ...], plugins.codecs())
+        if self.codec in others:
+            others = others[others.index(self.codec) + 1 :]
+        for codec in (self.codec, *others):
+            if codec.accepts(self.value):
+                with contextlib.suppress(UnwritableError):
+                    codec.write(canonical, io.BytesIO())
+                    return codec
+        raise UnwritableError(f"no codec keeps a {type(self.value).__qualname__}")
 
     def written(self) -> bytes:
         """The bytes of its canonical form."""
@@ -89,7 +93,7 @@ def a_codec_says_what_it_is(case: Case) -> None:
     """It has a name, says whether reading runs code, and can be sent to a worker."""
     codec = case.codec
     assert codec.name.isidentifier()
-    assert type(codec.runs_code) is type(codec.names_values) is bool
+    assert type(codec.runs_code) is type(codec.names_values) is type(codec.maps(case.value)) is bool
     assert pickle.loads(pickle.dumps(codec)) == codec  # noqa: S301 - made here
     assert codec.accepts(case.value)
 
@@ -128,6 +132,16 @@ def equal_values_are_written_as_equal_bytes(case: Case) -> None:
     if not _is_kept(case) or case.writer.runs_code:
         return
     assert case.written() == case.written()
+
+
+def what_is_mapped_is_written_as_it_lies(case: Case) -> None:
+    """Long values are not made canonical before they are written, so their layout must not show in their file."""
+    if not _is_kept(case) or not case.codec.maps(case.value):
+        return
+    file = io.BytesIO()
+    with contextlib.suppress(UnwritableError):
+        case.codec.write(case.value, file)
+        assert file.getvalue() == case.written()
 
 
 def a_file_that_refuses_stops_the_writing(case: Case) -> None:
@@ -180,6 +194,7 @@ CHECKS: Sequence[Callable[[Case], None]] = (
     what_is_read_from_a_file_is_the_canonical_form,
     what_is_read_from_a_record_is_the_canonical_form,
     equal_values_are_written_as_equal_bytes,
+    what_is_mapped_is_written_as_it_lies,
     a_file_that_refuses_stops_the_writing,
     a_shared_value_is_the_same_value,
     what_one_reader_does_reaches_nobody_else,

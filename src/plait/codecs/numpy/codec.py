@@ -82,6 +82,9 @@ class Numpy:
             value = again(value)
         return locked(value).view()
 
+    def maps(self, value: Any, /) -> bool:
+        return value.nbytes >= npy.MAPPED and value.dtype.names is None and type(value).__name__ != "MaskedArray"
+
     def write(self, value: Any, file: BinaryIO, /) -> None:
         import numpy as np
 

@@ -6,7 +6,7 @@ import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
-from plait.codecs.numpy.memory import locked, own
+from plait.codecs.numpy.memory import locked, ordered, own
 from plait.ports import UnwritableError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAPPED: Final = 1 << 17  # shorter files are read whole: the number of mappings of a process is bounded
 _CHUNK: Final = 1 << 26  # some systems write no more than 2 GiB at once
+_PIECE: Final = 1 << 22  # of an array that lies otherwise, so much is put in order at once
 _HEAD: Final = 1 << 17
 
 
@@ -34,19 +35,25 @@ def check_writable(dtype: "np.dtype[Any]") -> None:
 
 
 def write(array: "Array", file: BinaryIO) -> None:
-    """Writes an array that lies in C order, without a copy of it."""
+    """Writes an array in C order and native byte order, without a copy of it where it lies so."""
     import numpy as np
 
-    head = io.BytesIO()
+    head, native = io.BytesIO(), ordered(array.dtype, "=")
+    about = {"descr": np.lib.format.dtype_to_descr(native), "fortran_order": False, "shape": array.shape}
     try:
-        np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
+        np.lib.format.write_array_header_1_0(head, about)
     except ValueError as error:
         raise UnwritableError("the names of its fields do not fit into the header") from error
     file.write(head.getvalue())
-    if array.nbytes:
+    if array.nbytes and array.flags.c_contiguous and array.dtype == native:
         flat = array.reshape(-1).view(np.uint8).data
         for start in range(0, len(flat), _CHUNK):
             file.write(flat[start : start + _CHUNK])
+    elif array.nbytes:
+        rows = max(1, _PIECE * len(array) // array.nbytes)
+        for start in range(0, len(array), rows):
+            piece = np.ascontiguousarray(array[start : start + rows], dtype=native)
+            file.write(piece.reshape(-1).view(np.uint8).data)
 
 
 def bytes_of(path: Path) -> "bytes | mmap.mmap":
@@ -62,9 +69,13 @@ def read(data: "bytes | mmap.mmap", start: int) -> tuple["Array", int]:
     import numpy as np
 
     head = io.BytesIO(data[start : start + _HEAD])
-    if np.lib.format.read_magic(head) != (1, 0):
+    try:
+        version = np.lib.format.read_magic(head)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(head, max_header_size=_HEAD)
+    except Exception as error:  # it is parsed as Python, so this can be anything
+        raise ValueError("the file is not an array that plait wrote") from error
+    if version != (1, 0):
         raise ValueError("the file is not an array that plait wrote")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(head, max_header_size=_HEAD)
     begin = start + head.tell()
     end = begin + math.prod(shape) * dtype.itemsize
     if fortran or dtype.hasobject or end > len(data):  # before any memory is taken

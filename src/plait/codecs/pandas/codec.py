@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
-from plait.codecs.pandas.arrow import read, write
+from plait.codecs.pandas.arrow import MAPPED, read, write
 from plait.codecs.pandas.memory import blocks, digest, guarded, hold, layout, own
 from plait.codecs.pandas.parts import Parts, put
 from plait.core.values import Stream
@@ -61,6 +61,11 @@ class Pandas:
             hold(kept)
             block.values = guarded(block.values)
         return shared
+
+    def maps(self, value: Any, /) -> bool:
+        if not hasattr(value, "_mgr"):
+            return bool(value.memory_usage() >= MAPPED)
+        return bool(sum(block.values.nbytes for block in blocks(value)) >= MAPPED)
 
     def write(self, value: Any, file: BinaryIO, /) -> None:
         parts = Parts()

@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import re
 from typing import Any
 
 from plait.core.containers import IMMUTABLE
@@ -92,9 +93,16 @@ def layout(block: Any) -> Any:
     """What of a block's layout can change the last bits of sums over it."""
     values = getattr(block.values, "_ndarray", block.values)
     flags = getattr(values, "flags", None)
-    chunks = getattr(values, "_pa_array", None)
     order = "F" if flags is not None and flags.f_contiguous and not flags.c_contiguous else "C"
-    return list(map(int, block.mgr_locs)), order, [] if chunks is None else [len(chunk) for chunk in chunks.chunks]
+    return list(map(int, block.mgr_locs)), order, _chunks(values)
+
+
+def _chunks(values: Any) -> list[int]:
+    """How long the pieces are that sums of floats go by. A pickle joins pieces, so of text they must not count."""
+    array = getattr(values, "_pa_array", None)
+    if array is None or not re.search("float|double", str(array.type)):
+        return []
+    return [len(chunk) for chunk in array.chunks]
 
 
 def hold(held: Any) -> None:

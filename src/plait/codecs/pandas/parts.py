@@ -155,6 +155,9 @@ def _array(tree: Any, parts: list[Any]) -> Any:
             made = _arrow(word, parts[number])
         case ["other", array]:
             made = again(array)
+            if hasattr(made, "setflags"):  # of numpy: a long double
+                made.setflags(write=False)
+                return made
         case _:
             raise ValueError(f"{tree[0]!r} is not a kind of array")
     made._readonly = True  # else an item could be set behind the back of copy-on-write

@@ -3,6 +3,7 @@
 import io
 import mmap
 import os
+import threading
 from typing import Any
 
 from blake3 import blake3
@@ -23,7 +24,8 @@ if hasattr(os, "register_at_fork"):
 
 
 class HashingFile(io.RawIOBase):
-    """Bytes on their way into a file. What is written from start to end is hashed as it passes.
+    """Bytes on their way into a file. What is written from start to end is hashed as it passes, long runs of bytes
+    by another thread, since to write and to hash takes about as long.
 
     Writers that go back, to fill in a header, may do so: then all is hashed again at the end. The descriptor stays
     with who made it, and so does the file: a writer that closes this one has closed nothing.
@@ -35,46 +37,64 @@ class HashingFile(io.RawIOBase):
         self._path = path
         self._hasher: Any = None  # made when there is much, since only then threads pay
         self._late = bytearray()  # passed, but not hashed yet
-        self._passed = 0
+        self._passed = self._hashed = 0
         self._again = False
 
     def digest(self) -> str:
         """The hash of all that is in the file."""
-        if self._again:
-            return hash_of(self._fd)
-        if self._hasher is None:
+        if self._hasher is None and not self._again:
             return blake3(self._late).hexdigest()
-        self._catch_up()
+        if not self._again:
+            self._catch_up()
+        if self._again or self._hashed != self._passed:
+            return hash_of(self._fd)
         return str(self._hasher.hexdigest())
 
     def write(self, data: Any, /) -> int:
         if self.failed:  # the buffer above tries once more when it is thrown away
             return len(data)
         try:
-            here = os.lseek(self._fd, 0, os.SEEK_CUR)
+            self._again = self._again or self.tell() != self._passed
+            if len(data) >= LARGE and not self._again:
+                return self._write_large(memoryview(data))
             count = os.write(self._fd, data)
         except OSError as error:
             self.failed = True
             raise refused(self._path, "write", error) from error
-        self._again = self._again or here != self._passed
         if not self._again:
-            self._pass(memoryview(data)[:count])
+            self._passed += count
+            self._late += memoryview(data)[:count]
+            if len(self._late) >= LARGE:
+                self._catch_up()
         return count
 
-    def _pass(self, data: memoryview) -> None:
+    def _write_large(self, data: memoryview) -> int:
+        """Writes all of it, while another thread hashes it."""
+        self._catch_up()
+        hashing = threading.Thread(target=self._hash, args=(data,))
+        try:
+            hashing.start()
+        except RuntimeError:  # no more threads can be had
+            self._hash(data)
+        try:
+            left = data
+            while left:
+                left = left[os.write(self._fd, left) :]
+        finally:
+            if hashing.ident is not None:
+                hashing.join()
         self._passed += len(data)
-        if len(data) < LARGE:
-            self._late += data
-        if len(data) >= LARGE or len(self._late) >= LARGE:
-            self._catch_up()
-        if len(data) >= LARGE:
-            self._hasher.update(data)
+        return len(data)
 
     def _catch_up(self) -> None:
+        self._hash(self._late)
+        self._late = bytearray()
+
+    def _hash(self, data: Any) -> None:
         if self._hasher is None:
             self._hasher = blake3(max_threads=_threads)
-        self._hasher.update(self._late)
-        self._late = bytearray()
+        self._hasher.update(data)
+        self._hashed += len(data)
 
     def readinto(self, buffer: Any, /) -> int:
         data = os.read(self._fd, len(buffer))
