@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from plait.core.addresses import node_of
 from plait.core.graph import Graph
 from plait.opening import opened, vault_of
 from plait.ports import Ledger, RunRow, Store
@@ -40,7 +41,7 @@ def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
     for node, key, word, seconds in row.nodes:
         state.states[node] = word
         state.seconds[node] = seconds
-        if key in records and node in graph.nodes:
+        if key in records and node_of(node) in graph.nodes:
             state.artifacts[node] = records[key].artifact  # type: ignore[index] # likewise
     run: Run[Any] = Run(row.id, graph, state, vault, dict(row.params), row.targets)
     run.status, run.seconds = row.status, max(row.finished - row.started, 0.0)

@@ -443,8 +443,10 @@ def test_a_store_that_can_only_be_read_gives_hits_and_lets_misses_be_computed(re
             ledger.rebuild()
             assert ledger.find([record("3").key, record("a").key]).keys() == {record("3").key, record("a").key}
         assert found(store, "a", "3") == {"a": "v"}
-        with pytest.raises(StoreError, match="may write to"):
-            store.blobs.put(lambda file: file.write(b"new"))
+        new, _ = store.blobs.put(lambda file: file.write(b"new"))
+        assert store.blobs.path(new).read_bytes() == b"new"
+        assert not store.blobs.path(new).is_relative_to(store.root)
+        assert not create(store.root).blobs.has(new)
 
     elsewhere(work)
     if index == "behind":
@@ -527,15 +529,20 @@ def test_a_run_whose_process_is_gone_has_died(tmp_path):
         "gone": (here, child, time.time()),
         "its number is used again": (here, os.getpid(), time.time() - 3e6),
         "of another host": ("another host", child, time.time()),
+        "of another host, long silent": ("another host", child, time.time() - 3e6),
         "no start": (here, os.getpid(), 0.0),
     }
     with closing(store.ledger()) as ledger:
         for i, (name, process) in enumerate(rows.items()):
-            ledger.add_run(run(name, started=float(i), status="running")._replace(process=process))
+            ledger.add_run(run(name, started=process[2] or float(i), status="running")._replace(process=process))
             ledger.add_run(run(name + ", done", started=float(i))._replace(process=process))
     with closing(store.ledger()) as ledger:
         status = {row.id: row.status for row in ledger.runs()}
-    assert {name for name, is_ in status.items() if is_ == "died"} == {"gone", "its number is used again"}
+    assert {name for name, is_ in status.items() if is_ == "died"} == {
+        "gone",
+        "its number is used again",
+        "of another host, long silent",
+    }
     assert {status[name + ", done"] for name in rows} == {"done"}
 
 

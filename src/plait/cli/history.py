@@ -15,13 +15,15 @@ from plait.core.digest import Key
 from plait.core.durations import readable
 from plait.core.records import Artifact, Record
 from plait.errors import PlaitError
+from plait.files.urls import shown as without_secrets
 from plait.opening import opened
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.contents import Contents
 from plait.runtime.naming import Naming
 from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
-from plait.settings import DEFAULT, store_path
+from plait.settings import DEFAULT
+from plait.settings import store as default_store
 from plait.show.recounting import recounted
 from plait.show.report import counted
 from plait.show.values import printable, shown
@@ -41,7 +43,7 @@ class Place(NamedTuple):
 def runs(where: str | None, store: str | None, limit: int, *, as_json: bool) -> None:
     """Prints earlier runs, newest first."""
     pipeline = None if where is None else loaded(where).name
-    place = _open(store)
+    place = open_place(store)
     try:
         rows = place.ledger.runs(pipeline, limit)
     finally:
@@ -60,12 +62,12 @@ def show(what: str, node: str | None, store: str | None) -> None:
     if not by_id and node is None:
         raise PlaitError(f"show {what}: say which node: show {what} NODE; or a run by its id (see `plait runs`)")
     pipeline = None if by_id else loaded(what).name
-    place = _open(store)
+    place = open_place(store)
     try:
         if node is None:
-            out(_of_run(_found(place, what), place.ledger))
+            out(_of_run(found_run(place, what), place.ledger))
         elif by_id:
-            out(_of_node(_found(place, what), node, place))
+            out(_of_node(found_run(place, what), node, place))
         else:
             out(_of_node(_latest(place, str(pipeline), node), node, place))
     finally:
@@ -79,21 +81,22 @@ def is_run(what: str) -> bool:
 
 def explain(what: str, node: str, store: str | None) -> None:
     """Prints why a node ran in a run, or was a hit in it."""
-    place = _open(store)
+    place = open_place(store)
     try:
-        out(recounted(_found(place, what), node, place.ledger, None))
+        out(recounted(found_run(place, what), node, place.ledger, None))
     finally:
         place.ledger.close()
 
 
-def _open(folder: str | None) -> Place:
+def open_place(folder: str | None) -> Place:
+    """The store in a folder, or the one that is used unless another is named."""
     store = opened(DEFAULT if folder is None else folder)
     if store is None:
         raise PlaitError("there is no store to look into")
-    return Place(folder or str(store_path()), store, store.ledger())
+    return Place(without_secrets(folder or str(default_store())), store, store.ledger())
 
 
-def _found(place: Place, run: str) -> RunRow:
+def found_run(place: Place, run: str) -> RunRow:
     """The run of that id, or of which that is the beginning."""
     rows = place.ledger.runs(None, 1 if run == "last" else _MANY)
     found = [row for row in rows if run in ("last", row.id)] or [row for row in rows if row.id.startswith(run)]
@@ -222,6 +225,7 @@ def _as_json(row: RunRow) -> Mapping[str, Any]:
         "params": dict(row.params),
         "counts": _counts(row),
         "error": row.error,
+        "tags": list(row.tags),
     }
 
 

@@ -8,6 +8,8 @@ index.sqlite                    finds records in the segments; made again from t
 links/ab/<blob>.csv.gz          blobs under a name with a suffix, for readers that look at it
 fingerprints                    what is in files elsewhere, so that they are not read again; can be removed
 notes/                          which blob was fetched from where, under the hash of the URL; can be removed
+pins/                           what living processes hold on to, for clean-ups; gone with them
+index.lock, gc.lock             held by clean-ups, and by who reads segments into the index
 quarantine/                     blobs that were not what their name says
 tmp/                            unfinished work, named by its owner; swept when the owner is dead
 ```

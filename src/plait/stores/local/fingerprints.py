@@ -5,7 +5,7 @@ times back; the other, the *change time*, only the system sets. So a file that l
 had, but for one trap: a file that is written to twice within one tick of the clock looks the same both times. What was
 read is remembered only if the file had not changed for `_MARGIN` before we began to read; whatever happens to it from
 then on is given a later time. That is asked of the clock that gives files their times: of the store's file system, by
-making a file there; else of the system's own, which is the clock of all file systems in `_LOCAL`. On those that keep
+making a file there; else of the system's own, which is the clock of all file systems in `LOCAL`. On those that keep
 no change time, or go by the clock of another machine that we cannot read, all files are read each time.
 
 What is known is in memory, and in a file beside the store for the next process: lines that are only appended, each with
@@ -14,23 +14,21 @@ Linux gives a time only when a page is written for the first time.
 """
 
 import os
-import re
-import sys
 import threading
 import time
+from contextlib import suppress
 from functools import lru_cache
 
 from blake3 import blake3
 
 from plait.errors import StoreError
 from plait.files import Looks, looks, opened, read_through
+from plait.stores.local.filesystems import LOCAL, SERVED, kind_of
 from plait.stores.local.layout import Layout, create_file, remove
 
 _MARGIN = 2_000_000_000  # in nanoseconds: no file system has a coarser clock
 _PROBE = 1.0  # seconds for which we believe the clock of a file system to have gone on; it has, so this errs early
 _MOST = 100_000  # files to remember
-_LOCAL = frozenset({"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "tmpfs", "xfs", "zfs"})
-_SERVED = frozenset({"nfs", "nfs4"})  # the change time is true, and the server's
 
 
 class Fingerprints:
@@ -80,7 +78,9 @@ class Fingerprints:
         with self._lock:
             lines, self._late = b"".join(self._late), []
             try:
-                fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+                with suppress(FileExistsError):
+                    os.close(create_file(self.path))
+                fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0))
                 try:
                     os.write(fd, lines)
                 finally:
@@ -125,15 +125,15 @@ class Fingerprints:
             return None
         kind = self._kinds.get(device)
         if kind is None:
-            kind = self._kinds[device] = _file_system(path)
-        if kind and kind not in _LOCAL and kind not in _SERVED:
+            kind = self._kinds[device] = kind_of(path)
+        if kind and kind not in LOCAL and kind not in SERVED:
             return None
         asked, where, moment = self._clock
         if time.monotonic() - asked > _PROBE:
             asked, where, moment = self._clock = (time.monotonic(), *self._asked())
         if where == device:
             return moment
-        return time.time_ns() if kind in _LOCAL else None
+        return time.time_ns() if kind in LOCAL else None
 
     def _asked(self) -> tuple[int, int]:
         probe = self._layout.temporary()
@@ -164,23 +164,9 @@ def _entry(line: bytes) -> tuple[Looks, str] | None:
     said, _, check = line.rpartition(b" ")
     if blake3(said).hexdigest(8).encode() != check:
         return None
-    *key, found = said.decode().split(" ")
-    device, inode, size, modified, changed = map(int, key)
-    return (device, inode, size, modified, changed), found
-
-
-def _file_system(path: str) -> str:
-    """The kind of the file system that a file lies on, by where it is mounted; "" if the system does not say."""
-    if not sys.platform.startswith("linux"):
-        return ""
-    place, best, kind = os.path.realpath(path), "", "unknown"
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                before, _, after = line.partition(" - ")
-                mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split(" ")[4])
-                if len(mount) >= len(best) and f"{place}/".startswith(mount.rstrip("/") + "/"):
-                    best, kind = mount, after.split(" ")[0]
-    except (OSError, IndexError, ValueError):
-        return "unknown"
-    return kind
+        *key, found = said.decode().split(" ")
+        device, inode, size, modified, changed = map(int, key)
+    except ValueError:
+        return None
+    return (device, inode, size, modified, changed), found

@@ -6,6 +6,7 @@ its stamp with a minus, so that the earliest wins; of one that shall win as the 
 of filling the index can give another winner.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from blake3 import blake3
 
 from plait.stores.local import sqlite
-from plait.stores.local.segments import Entry
+from plait.stores.local.segments import NEVER, Entry
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 VERSION = 2
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
-_NEVER = 1 << 62  # in nanoseconds, the year 2116
 
 _SCHEMA = """
 CREATE TABLE segments (name TEXT PRIMARY KEY, end INTEGER NOT NULL, stamp INTEGER NOT NULL, final INTEGER NOT NULL);
@@ -37,6 +37,10 @@ CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer 
 """
 _FIND = "SELECT entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
+_FOLLOWING = """
+SELECT rowid, key FROM records WHERE rowid > (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
+"""
+_BETWEEN = "SELECT key, entry FROM records WHERE rowid BETWEEN ? AND ?"
 # cast, since damaged rows may hold anything
 _UNFINISHED = """
 SELECT CAST(coalesce(name, '') AS TEXT), CAST(coalesce(end, 0) AS INTEGER), CAST(coalesce(stamp, -1) AS INTEGER)
@@ -63,6 +67,11 @@ _ADD_SEGMENT = """
 INSERT INTO segments (name, end, stamp, final) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
 SET end = max(end, excluded.end), stamp = max(stamp, excluded.stamp), final = max(final, excluded.final)
 """
+_MOVE = {
+    "records": "UPDATE records SET writer = ? WHERE key = ? AND rank = ? AND writer = ?",
+    "runs": "UPDATE runs SET writer = ? WHERE id = ? AND stamp = ? AND writer = ?",
+    "accepted": "UPDATE accepted SET writer = ? WHERE key = ? AND stamp = ? AND writer = ?",
+}
 _EARLIER = "SELECT entry FROM records WHERE step = ? ORDER BY abs(rank) DESC, writer DESC LIMIT ?"
 _ACCEPTED = "SELECT entry FROM accepted ORDER BY stamp DESC, writer DESC"
 _RUNS = "SELECT entry FROM runs ORDER BY started DESC, stamp DESC LIMIT ?"
@@ -101,6 +110,15 @@ def number(name: str) -> int:
     return int.from_bytes(blake3(name.encode("utf-8", "surrogatepass")).digest(8), "little", signed=True)
 
 
+class Amendment(NamedTuple):
+    """What a clean-up changes: rows that go, and rows whose entry has another writer now; by key, rank and writer."""
+
+    gone: Sequence[tuple[bytes, int, int]] = ()
+    code: Sequence[bytes] = ()
+    moved: Mapping[str, Sequence[tuple[int, bytes, int, int]]] = {}  # by table: new writer, key, rank or stamp, writer
+    segments: Mapping[str, Segment] = {}
+
+
 class Index:
     """One open index."""
 
@@ -126,7 +144,7 @@ class Index:
     def after(self) -> int:
         """The greatest stamp that is known."""
         after = self._connection.execute("SELECT coalesce(max(stamp), 0) FROM segments").fetchone()[0]
-        if not isinstance(after, int) or not 0 <= after < _NEVER:
+        if not isinstance(after, int) or not 0 <= after < NEVER:
             raise sqlite.damaged("it holds stamps that no clock gives")
         return after
 
@@ -140,6 +158,16 @@ class Index:
             some = [short(key) for key in keys[start : start + _AT_ONCE]]
             found += execute(_FIND + "IN (" + ",".join("?" * len(some)) + ")", some)
         return found
+
+    def following(self, key: bytes, limit: int) -> tuple[int, int, set[bytes]]:
+        """The short keys of the records that were kept after one, and between which places these are."""
+        rows = self._connection.execute(_FOLLOWING, (key, limit)).fetchall()
+        found = {place: key for place, key in rows if isinstance(key, bytes)}
+        return min(found, default=0), max(found, default=-1), set(found.values())
+
+    def between(self, first: int, last: int) -> list[tuple[bytes, Entry]]:
+        """The records in some places: short key and entry."""
+        return self._connection.execute(_BETWEEN, (first, last)).fetchall()
 
     def earlier(self, step: str, limit: int) -> list[tuple[Entry]]:
         """The entries of the records of a step, newest first."""
@@ -174,6 +202,46 @@ class Index:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+
+    def amend(self, change: Amendment) -> None:
+        """Makes all of a change or nothing. What was added or replaced meanwhile stays as it is."""
+        self._begin()
+        try:
+            many = self._connection.executemany
+            many("DELETE FROM records WHERE key = ? AND rank = ? AND writer = ?", change.gone)
+            many("DELETE FROM code WHERE code = ?", [(code,) for code in change.code])
+            for table, rows in change.moved.items():
+                many(_MOVE[table], rows)
+            many(_ADD_SEGMENT, [(name, *segment) for name, segment in change.segments.items()])
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forgets segments that are no more."""
+        self._begin()
+        self._connection.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in names])
+        self._connection.execute("COMMIT")
+
+    def shrink(self) -> None:
+        """Gives the space of what is gone back to the disk, where that is much and nobody is at work."""
+        pages = self._connection.execute("PRAGMA page_count").fetchone()[0]
+        free = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
+        if free * 4 > pages:
+            with contextlib.suppress(*sqlite.errors()):
+                self._connection.execute("VACUUM")
+
+    def is_sound(self) -> bool:
+        """Does SQLite find nothing wrong with the file?"""
+        return bool(self._connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+
+    def contents(self) -> Iterable[tuple[str, bytes, Entry]]:
+        """All that is in it: the table, the key and the entry."""
+        for table, key in (("records", "key"), ("code", "code"), ("runs", "id"), ("accepted", "key")):
+            for name, entry in self._connection.execute(f"SELECT {key}, entry FROM {table}"):  # noqa: S608 - ours
+                yield table, name, entry
 
     def close(self) -> None:
         """Lets go of the file."""

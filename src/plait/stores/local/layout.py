@@ -5,16 +5,20 @@ import errno
 import os
 import re
 import shutil
+import stat
 import time
 from pathlib import Path
 
 from plait.errors import StoreError
 from plait.stores.local import owners
+from plait.stores.local.filesystems import index_of
 
 VERSION = 1
 _FORMAT = "plait-store"
 _TEMPORARY = re.compile(rf"(?P<owner>{owners.OWNER.pattern})-[0-9a-f]{{16}}")
-_ABANDONED = 24 * 3600.0  # seconds after which a temporary file of another machine has no owner any more
+ABANDONED = 24 * 3600.0  # seconds after which a temporary file of another machine has no owner any more
+
+_SHARED = 0o2770  # what is made in such a folder is of its group; no umask makes one by chance
 
 NOT_WRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -28,10 +32,16 @@ class Layout:
         self.format = os.path.join(root, "FORMAT")
         self.blobs = os.path.join(root, "blobs")
         self.segments = os.path.join(root, "segments")
-        self.index = os.path.join(root, "index.sqlite")
         self.links = os.path.join(root, "links")
+        self.notes = os.path.join(root, "notes")
+        self.pins = os.path.join(root, "pins")
         self.quarantine = os.path.join(root, "quarantine")
         self.tmp = os.path.join(root, "tmp")
+
+    @property
+    def index(self) -> str:
+        """The file of the index."""
+        return index_of(self.root)
 
     def exists(self) -> bool:
         """Is there a store that this version can read? `StoreError` if it is of a later one."""
@@ -57,19 +67,27 @@ class Layout:
     def make(self, folder: str) -> None:
         """Makes a folder of the store, and all of the store if it is new."""
         if not self.exists():
-            self._found()
-        _make(folder)
+            self.found()
+        _make(folder, _SHARED if self.is_shared() else 0o700)
 
-    def _found(self) -> None:
+    def is_shared(self) -> bool:
+        """Was it made for a group? What is made in it then is for the group too."""
+        return _is_shared(self.root)
+
+    def found(self, *, group: bool = False) -> None:
         """Makes a new store. Its version comes first: what has our folders has a version, whenever it was cut off."""
-        new = not os.path.isdir(self.root)
-        if new:
+        mode = _SHARED if group else 0o700
+        made = [path for path in (Path(self.root), *Path(self.root).parents) if not path.is_dir()]
+        if made:
             Path(self.root).parent.mkdir(parents=True, exist_ok=True)
-            _make(self.root)
+            _make(self.root, mode)
         if not os.listdir(self.root):  # in a folder with other things in it, these are for git to see
             _publish(os.path.join(self.root, ".gitignore"), "*\n")
         _publish(self.format, f"{_FORMAT} {VERSION}\n")
-        sync_folder(self.root)
+        _make(self.segments, mode)
+        for folder in (self.root, *(str(path.parent) for path in made)):  # a synced file needs a name that lasts
+            with contextlib.suppress(PermissionError):  # one that we may pass, and not look into
+                sync_folder(folder)
 
     def temporary(self) -> str:
         """A path for something unfinished, on the file system of the store."""
@@ -89,12 +107,12 @@ class Layout:
             path = os.path.join(self.tmp, name)
             gone = owners.dead(ours["owner"])
             if gone is None:
-                oldest = self._now() - _ABANDONED if oldest is None else oldest
+                oldest = self.now() - ABANDONED if oldest is None else oldest
                 gone = _changed(path) < oldest
             if gone:
                 remove(path)
 
-    def _now(self) -> float:
+    def now(self) -> float:
         """The time by the clock of the file system, which all machines that share it have in common."""
         probe = self.temporary()
         try:
@@ -119,10 +137,15 @@ def refused(path: str, doing: str, error: OSError) -> StoreError:
 
 
 def create_file(path: str, flags: int = os.O_WRONLY) -> int:
-    """A new file that only its owner can open, whatever the umask."""
+    """A new file that only its owner can open, or the group of a shared folder, whatever the umask."""
     fd = os.open(path, flags | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o600)
-    if hasattr(os, "fchmod"):
-        os.fchmod(fd, 0o600)
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(fd, 0o660 if _is_shared(os.path.split(path)[0]) else 0o600)
+    except BaseException:
+        os.close(fd)
+        remove(path)
+        raise
     return fd
 
 
@@ -146,20 +169,33 @@ def sync_folder(path: str) -> None:
         os.close(fd)
 
 
-def _make(folder: str) -> None:
+def _is_shared(folder: str) -> bool:
+    try:
+        return stat.S_IMODE(os.stat(folder).st_mode) == _SHARED
+    except OSError:
+        return False
+
+
+def _make(folder: str, mode: int, *, again: bool = False) -> None:
     path = Path(folder)
     try:
         path.mkdir(0o700)
     except FileNotFoundError:
-        if path.parent.is_dir():  # a file system where no folder can be made
+        if not path.parent.is_dir():
+            _make(str(path.parent), mode)
+        elif again:  # a file system where no folder can be made, and not another process that was quicker
             raise
-        _make(str(path.parent))
-        _make(folder)
+        _make(folder, mode, again=True)
     except FileExistsError:
         if not path.is_dir():
             raise
     else:
-        path.chmod(0o700)  # whatever the umask
+        try:
+            path.chmod(mode)  # whatever the umask
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+            raise
 
 
 def _publish(path: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -9,7 +10,8 @@ from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Record, dumps
 from plait.errors import StoreError
 from plait.ports import RunRow
-from plait.stores.local import owners, recovery, segments, sqlite
+from plait.stores.local import owners, pins, recovery, segments, sqlite
+from plait.stores.local.ahead import Ahead
 from plait.stores.local.bodies import (
     acceptance_body,
     acceptance_of,
@@ -19,7 +21,7 @@ from plait.stores.local.bodies import (
     run_body,
     run_of,
 )
-from plait.stores.local.index import Index, Segment
+from plait.stores.local.index import Index, Segment, short
 from plait.stores.local.layout import NOT_WRITABLE, Layout, refused
 from plait.stores.local.pending import Pending
 from plait.stores.local.segments import Entry, body, rank
@@ -27,22 +29,26 @@ from plait.stores.local.segments import Entry, body, rank
 # what is written to the index at once: with less, the same pages are written again and again
 _BATCH = 2000
 _BYTES = 1 << 22
+_SILENT = 7 * 24 * 3600.0  # seconds after which a run of another machine is taken to be over
 _LEAST = -(1 << 63)  # less than any rank
 
 
 class LocalLedger:
     """The ledger of one coordinator. Another process opens its own."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, *, passing: bool = False) -> None:
         self._layout = layout
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._pending = Pending()
         self._index: Index | None = None  # there is none until there is something to find
+        self._ahead = Ahead()
         self._vouched: dict[str, Acceptance] | None = None  # read when a key is missed first
         self._codes: set[Digest] = set()  # known to be kept: each node of a run brings its code
         self._flush_at = (_BATCH, _BYTES)
         self._in_memory = False  # the store can only be read
+        self._passing = passing  # all of it can be had again, so a power cut may take it
+        self._at_stake = 0.0  # seconds of work that a power cut would take
         self._closed = False
         if layout.exists():
             layout.sweep()
@@ -51,20 +57,41 @@ class LocalLedger:
 
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
         """The records that are known of some keys."""
-        asked = list(keys)
         with self._lock:
             own = self._pending.records
-            found = {key: own[key].record for key in asked if key in own} if own else {}
-            for entry in self._ask(lambda index: index.find(asked)):
+            found = {key: own[key].record for key in keys if key in own} if own else {}
+            for entry in self._ahead_of(*keys) if len(keys) == 1 else self._entries(list(keys)):
                 record = record_of(body(entry))
                 if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
                     found[record.key] = record
-            if len(found) < len(asked):
-                for key in asked:
-                    vouched = self._acceptances().get(key)
-                    if vouched is not None and not vouched.withdrawn:
-                        found.setdefault(key, vouched.record)
+            if len(found) < len(keys):
+                vouched = self._acceptances()
+                for key in keys if vouched else ():
+                    if key in vouched and not vouched[key].withdrawn:
+                        found.setdefault(key, vouched[key].record)
             return found
+
+    def _entries(self, asked: list[Key]) -> list[Entry]:
+        """The entries that the index has of some keys. They are held before they are looked for."""
+        self._check()
+        if self._index is None or not asked:
+            return []
+        pins.hold(self._layout, map(short, asked))
+        return self._ask(lambda index: index.find(asked))
+
+    def _ahead_of(self, key: Key) -> Sequence[Entry]:
+        """The same for one key, after which the next ones are likely to be asked for."""
+        self._check()
+        name = short(key)
+        entry = self._ahead.take(name)
+        if entry is not None:
+            return (entry,)
+        if self._index is None or not self._ask(lambda index: index.find([key])):
+            return ()  # nothing to hold, which would be a write for each node of a cold run
+        entries = self._entries([key])
+        if entries and self._index is not None:
+            self._ahead.read(self._index, name, entries[0], lambda names: pins.hold(self._layout, names))
+        return entries
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
         """Records of a step under any key, newest first: in the order in which they were kept."""
@@ -89,7 +116,11 @@ class LocalLedger:
         with self._lock:
             entry, writer = self._keep(segments.NEWEST if newest else segments.RECORD, dumps(record))
             self._pending.add_record(record, entry, self._writer.last if newest else -self._writer.last, writer)
+            self._at_stake += record.seconds
             self._flush_if_much()
+            if self._at_stake > segments.SYNC and not self._passing:  # nobody may come for hours to write the next one
+                self._durably(self._writer.sync)
+                self._at_stake = 0.0
 
     def accept(self, acceptance: Acceptance) -> None:
         """Keeps an acceptance, or its withdrawal, before it returns: the last that is said of a key holds."""
@@ -99,6 +130,7 @@ class LocalLedger:
             self._pending.add_acceptance(acceptance, entry, writer)
             known.pop(acceptance.record.key, None)
             self._vouched = {acceptance.record.key: acceptance, **known}
+            self._durably(self._writer.sync)
             self._flush_if_much()
 
     def accepted(self) -> Sequence[Acceptance]:
@@ -134,6 +166,8 @@ class LocalLedger:
     def add_run(self, run: RunRow) -> None:
         """Keeps a run; a later row of the same id replaces an earlier one."""
         with self._lock:
+            if run.status == "running":
+                pins.hold(self._layout)
             self._pending.add_run(run, *self._keep(segments.RUN, run_body(run)))
             self._flush_if_much()
 
@@ -144,7 +178,19 @@ class LocalLedger:
             entries = self._ask(lambda index: index.runs(pipeline, limit + len(own)))
         known = {run.id: run for entry in entries if (run := run_of(body(entry))) is not None} | own
         wanted = [run for run in known.values() if pipeline in (None, run.pipeline)]
-        return [_as_it_is(run) for run in sorted(wanted, key=lambda run: run.started, reverse=True)[:limit]]
+        return self._as_they_are(sorted(wanted, key=lambda run: run.started, reverse=True)[:limit])
+
+    def _as_they_are(self, found: Sequence[RunRow]) -> Sequence[RunRow]:
+        """A process here can be asked whether it lives; of others, we go by their signs of life."""
+        if not any(run.status == "running" for run in found):
+            return found
+        signs = pins.signs_of_life(self._layout)
+        return [
+            run._replace(status="died")
+            if run.status == "running" and run.process[:2] not in signs and _is_over(run)
+            else run
+            for run in found
+        ]
 
     def rebuild(self) -> None:
         """Makes the index again from the segments."""
@@ -220,6 +266,8 @@ class LocalLedger:
         """Brings the index up to date. If that fails nothing is lost: the next opening will do it."""
         if self._in_memory or not self._writer.name:
             return
+        self._ahead.clear()
+        pins.hold(self._layout, map(short, self._pending.records))  # until now, no clean-up took them: they were ours
         self._pending.segments[self._writer.name] = Segment(self._writer.end, self._writer.last, final)
         try:
             if self._index is not None and self._index.moved():
@@ -236,6 +284,7 @@ class LocalLedger:
         self._pending.clear()
 
     def _mend(self, error: Exception | None = None) -> None:
+        self._ahead.clear()
         if self._index is not None:
             self._index.close()
         damaged = error is None or sqlite.broken(error)
@@ -244,5 +293,6 @@ class LocalLedger:
             self._pending.clear()  # all of it was in the segments
 
 
-def _as_it_is(run: RunRow) -> RunRow:
-    return run._replace(status="died") if run.status == "running" and owners.died(*run.process) else run
+def _is_over(run: RunRow) -> bool:
+    """Is a run that gives no sign of life over? One that was mirrored from elsewhere gives none here."""
+    return owners.died(*run.process) or (owners.elsewhere(run.process[0]) and time.time() - run.started > _SILENT)

@@ -1,6 +1,7 @@
 """Small texts beside the blobs, of which nothing depends: one that is gone or damaged only costs time."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from blake3 import blake3
@@ -11,8 +12,11 @@ from plait.stores.local.layout import Layout, create_file, remove
 
 def recall(layout: Layout, about: str) -> str:
     """What was remembered; "" if nothing."""
+    place = _place(layout, about)
     try:
-        text, _, check = Path(_place(layout, about)).read_text("utf-8").rpartition("\n")
+        with suppress(OSError):
+            os.utime(place)  # for clean-ups, which forget what nobody asks for
+        text, _, check = Path(place).read_text("utf-8").rpartition("\n")
     except (OSError, ValueError):
         return ""
     return text if check == _check(about, text) else ""
@@ -32,8 +36,10 @@ def remember(layout: Layout, about: str, text: str) -> None:
 
 
 def _place(layout: Layout, about: str) -> str:
-    return os.path.join(layout.root, "notes", blake3(about.encode()).hexdigest())  # it may hold a password
+    return os.path.join(
+        layout.notes, blake3(about.encode("utf-8", "surrogatepass")).hexdigest()
+    )  # it may hold a password
 
 
 def _check(about: str, text: str) -> str:
-    return blake3(f"{len(about)} {about}{text}".encode()).hexdigest()
+    return blake3(f"{len(about)} {about}{text}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -46,7 +46,7 @@ def alive(pid: int, began: int = 0) -> bool:
 
 def died(host: str, pid: int, began: float) -> bool:
     """Is a process that began then, in seconds since 1970, surely gone? Only this host can be asked."""
-    if host != platform.node():
+    if elsewhere(host):
         return False
     if not alive(pid):
         return True
@@ -54,6 +54,11 @@ def died(host: str, pid: int, began: float) -> bool:
     if not ticks or not began:
         return False
     return _epoch(ticks) > began + _CLOCK_SLACK
+
+
+def elsewhere(host: str) -> bool:
+    """Is a host another one, which cannot be asked?"""
+    return host != platform.node()
 
 
 @lru_cache(maxsize=1)

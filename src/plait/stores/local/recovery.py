@@ -7,11 +7,12 @@ cannot be written to. All that it could say is in the segments.
 import os
 from pathlib import Path
 
-from plait.stores.local import owners, segments
+from plait.stores.local import locks, owners, segments
+from plait.stores.local.filesystems import holds_databases, make_place
 from plait.stores.local.index import Index, Segment, connect
 from plait.stores.local.layout import Layout, remove
 from plait.stores.local.pending import Pending
-from plait.stores.local.sqlite import MEMORY, broken, errors, replace
+from plait.stores.local.sqlite import MEMORY, broken, damaged, errors, replace
 
 _UNSEEN = Segment(0, 0, False)
 _AT_ONCE = 5000  # rows in one transaction
@@ -20,6 +21,7 @@ _AT_ONCE = 5000  # rows in one transaction
 def opened(layout: Layout) -> Index:
     """The index of a store, with all that is in the segments."""
     try:
+        make_place(layout.index)
         return _caught_up(connect(layout.index), layout)
     except errors() as error:
         return mended(layout) if broken(error) else in_memory(layout)
@@ -27,11 +29,17 @@ def opened(layout: Layout) -> Index:
 
 def mended(layout: Layout) -> Index:
     """The index of a store, made again from the segments."""
-    part = layout.temporary()
+    part = layout.temporary() if holds_databases(layout.root) else f"{layout.index}-{os.urandom(8).hex()}"
     try:
         layout.make(layout.tmp)
-        _caught_up(connect(part, passing=True), layout).close()
-        replace(part, layout.index)
+        make_place(layout.index)
+        with locks.held(layout, "index", shared=True):
+            index = connect(part, passing=True)
+            try:
+                _read(index, layout)
+            finally:
+                index.close()
+            replace(part, layout.index)
         return _caught_up(connect(layout.index), layout)
     except errors():
         return in_memory(layout)
@@ -46,17 +54,29 @@ def in_memory(layout: Layout) -> Index:
 
 def _caught_up(index: Index, layout: Layout) -> Index:
     try:
-        known = index.unfinished()
-        ahead = Pending()
-        for name in segments.names(segments.listed(layout.segments) - index.finished()):
-            _read_on(index, os.path.join(layout.segments, name), known.get(name, _UNSEEN), ahead)
-        if ahead.segments and (index.writable or ahead):
-            index.write(ahead.rows())
+        if index.finished() != segments.listed(layout.segments):
+            # a clean-up must not be undone by who has begun to read what it takes
+            with locks.held(layout, "index", shared=True):
+                _read(index, layout)
         index.after()  # raises, where it cannot be true
     except BaseException:
         index.close()
         raise
     return index
+
+
+def _read(index: Index, layout: Layout) -> None:
+    """Takes in what the segments say and the index does not know."""
+    known = index.unfinished()
+    there = segments.listed(layout.segments)
+    finished = index.finished()
+    if not known.keys() | finished <= there:
+        raise damaged("it knows segments that are gone")
+    ahead = Pending()
+    for name in segments.names(there - finished):
+        _read_on(index, os.path.join(layout.segments, name), known.get(name, _UNSEEN), ahead)
+    if ahead.segments and (index.writable or ahead):
+        index.write(ahead.rows())
 
 
 def _read_on(index: Index, path: str, seen: Segment, ahead: Pending) -> None:

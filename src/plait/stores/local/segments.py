@@ -9,7 +9,7 @@ less than any stamp that the writer has seen: a clock that was set back, or anot
 what came later come first.
 
 A reader trusts nothing. What was cut off at the end of a file, by a crash or because it is being written, is not
-there; a damaged entry is left out. Either is only a miss.
+there; a damaged entry is left out, and the next sound one is looked for. Either is only a miss.
 """
 
 import contextlib
@@ -20,24 +20,27 @@ import time
 import warnings
 from collections.abc import Iterator
 from io import FileIO
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from blake3 import blake3
 
 from plait.stores.local import owners
-from plait.stores.local.layout import Layout, create_file, remove, sync_folder
+from plait.stores.local.layout import Layout, create_file, refused, remove, sync_folder
 
 # kinds: NEWEST is a record that wins over earlier ones of its key; after END there is nothing
 RECORD, NEWEST, CODE, RUN, OWNER, END, ACCEPTANCE = range(1, 8)
 
-_MAGIC = b"plait-segment 1\n"
+MAGIC = b"plait-segment 1\n"
 _FAMILY = re.compile(rb"plait-segment ([0-9])\n")
 _START = struct.Struct("<BQ")  # kind and stamp
 _HEAD = 4 + 8 + 1  # length, checksum, kind
 _BODY = _HEAD + 8
+FRAME = len(MAGIC) + 3 * _BODY + 64  # bytes of a segment that are no entries of records, at most
+_LIKELY = re.compile(rb"(?=...[\x00-\x0f].{8}[\x01-\x1f])", re.DOTALL)  # the head of an entry below 256 MiB
 _NAME = re.compile(r"[0-9]{20}-[0-9a-f]{16}\.seg")
+NEVER = 1 << 62  # in nanoseconds, the year 2116; no clock that gives a later time is believed
 _sync = getattr(os, "fdatasync", os.fsync)
-_SYNC = 0.25  # seconds; what a power cut may cost
+SYNC = 0.25  # seconds of work; what a power cut may cost
 _warned: set[str] = set()
 
 
@@ -50,6 +53,8 @@ def listed(folder: str) -> set[str]:
         return set(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return set()
+    except OSError as error:
+        raise refused(folder, "read", error) from error
 
 
 def names(found: set[str]) -> list[str]:
@@ -68,11 +73,12 @@ def pack(kind: int, stamp: int, body: bytes) -> Entry:
     return (len(rest) - 1).to_bytes(4, "little") + blake3(rest).digest(8) + rest
 
 
-def sound(raw: object) -> bool:
+def sound(raw: object) -> TypeGuard[Entry]:
     """Is this an entry, all of it and nothing else?"""
     return (
         isinstance(raw, bytes)
         and len(raw) >= _BODY
+        and raw[_BODY - 1] < NEVER >> 56
         and int.from_bytes(raw[:4], "little") == len(raw) - _HEAD
         and blake3(raw[12:]).digest(8) == raw[4:12]
     )
@@ -102,27 +108,45 @@ def read(path: str, offset: int = 0) -> Iterator[tuple[Entry, int]]:
     """The sound entries of a segment, from where an earlier reading ended, each with the place where it ends."""
     with open(path, "rb", buffering=1 << 18) as file:
         size = os.fstat(file.fileno()).st_size
-        family = _FAMILY.fullmatch(file.read(len(_MAGIC)))
-        if family is not None and family[0] != _MAGIC:
+        family = _FAMILY.fullmatch(file.read(len(MAGIC)))
+        if family is not None and family[0] != MAGIC:
             return warn_once(path, "was written by another version of plait, and is left out")
-        end = max(offset, len(_MAGIC))
-        raw = _raw(file, end, size)
-        while raw is not None:
-            here, end = raw, end + len(raw)
+        end = max(offset, len(MAGIC))
+        while end < size:
             raw = _raw(file, end, size)
-            if sound(here):
-                yield here, end
+            if not sound(raw):
+                following = _next(file, end + 1, size)
+                raw = _raw(file, end, size)  # once more: its writer may have been at it
+            if sound(raw):
+                end += len(raw)
+                yield raw, end
                 continue
-            if any(here):  # a power cut leaves zeros at the end
-                warn_once(path, f"is damaged at byte {end - len(here)}; what was kept there will be made again")
-            if not sound(raw):  # nobody knows where the next one begins
+            if following is not None or (raw is not None and any(raw)):  # a power cut leaves zeros at the end
+                warn_once(path, f"is damaged at byte {end}; what was kept there will be made again")
+            if following is None:
                 return None
+            end = following
+
+
+def later(path: str) -> bool:
+    """Was a segment written by another version of plait, so that this one cannot know what is in it?"""
+    with open(path, "rb") as file:
+        family = _FAMILY.fullmatch(file.read(len(MAGIC)))
+    return family is not None and family[0] != MAGIC
+
+
+def torn(path: str, end: int) -> bool:
+    """Is what comes after the last sound entry nothing, or one that was cut off? Else it is damaged."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        raw = _raw(file, end, size)
+    return raw is None or not any(raw)  # a power cut leaves zeros
 
 
 def owner(path: str) -> str:
     """Who writes a segment; empty where that was not written."""
     with open(path, "rb") as file:
-        raw = _raw(file, len(_MAGIC), os.fstat(file.fileno()).st_size)
+        raw = _raw(file, len(MAGIC), os.fstat(file.fileno()).st_size)
     return body(raw).decode("ascii", "replace") if raw is not None and sound(raw) and kind(raw) == OWNER else ""
 
 
@@ -137,7 +161,7 @@ class Writer:
         self.last = after  # the greatest stamp that is known
         self._file: FileIO | None = None
         self._synced = 0.0
-        self._waiting = False  # is there something that a power cut would take?
+        self._unsafe: list[Entry] = []  # kept, but a power cut may take them
 
     def append(self, kind: int, body: bytes) -> Entry:
         """Keeps an entry before it returns. `OSError` if it cannot be kept."""
@@ -148,29 +172,32 @@ class Writer:
         if written != len(raw):
             self._rest(self._file, raw, written)
         self.end += len(raw)
-        self._waiting = True
-        if time.monotonic() - self._synced > _SYNC:
+        self._unsafe.append(raw)
+        if time.monotonic() - self._synced > SYNC:
             self.sync()
         return raw
 
     def next_stamp(self) -> int:
         """A stamp that is greater than all before it."""
-        self.last = max(time.time_ns(), self.last + 1)
+        now = time.time_ns()
+        self.last = now if self.last < now < NEVER else self.last + 1
         return self.last
 
     def sync(self) -> None:
         """Makes all that was kept survive a power cut."""
-        if self._file is None or not self._waiting:
+        if not self._unsafe:
             return
+        if self._file is None:
+            self._file = self._begin(self.last)
         try:
             _sync(self._file.fileno())
-        except OSError:  # what was not written may be forgotten now: never ask this file again
+        except OSError:  # the system may have thrown away what it could not write: never ask this file again
             with contextlib.suppress(OSError):
                 self._file.close()
             self._file = None
             raise
         self._synced = time.monotonic()
-        self._waiting = False
+        self._unsafe.clear()
 
     def finish(self) -> None:
         """Makes all of it durable, and says that nothing more will come."""
@@ -195,9 +222,11 @@ class Writer:
             fd = create_file(path, flags)
         except FileNotFoundError:
             self._layout.make(self._layout.segments)
+            sync_folder(self._layout.root)
             fd = create_file(path, flags)
         file = FileIO(fd, "a")
-        head = _MAGIC + pack(OWNER, stamp, owners.me().encode())
+        # what the file before could not make safe comes along
+        head = b"".join([MAGIC, pack(OWNER, stamp, owners.me().encode()), *self._unsafe])
         self.end = 0
         try:
             self._rest(file, head, 0)
@@ -233,6 +262,17 @@ def _raw(file: BinaryIO, position: int, size: int) -> bytes | None:
     if position + _HEAD + length > size:  # cut off; and a damaged length must not make us ask for gigabytes
         return None
     return head + file.read(length)
+
+
+def _next(file: BinaryIO, start: int, size: int) -> int | None:
+    """Where the next sound entry begins, after one whose length cannot be believed."""
+    file.seek(start)
+    rest = file.read(size - start)
+    for place in (found.start() for found in _LIKELY.finditer(rest)):
+        length = _HEAD + int.from_bytes(rest[place : place + 4], "little")
+        if place + length <= len(rest) and sound(rest[place : place + length]):
+            return start + place
+    return None
 
 
 def warn_once(path: str, what: str) -> None:
