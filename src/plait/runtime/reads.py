@@ -6,7 +6,7 @@ names, in its code or as text in its arguments, are reported too, unless they we
 
 Not reported: code, packages, what belongs to the system or to tools (hidden folders of the home folder), what the step
 itself made, the store and the scratch folder, and what other threads or processes open for the step. Environment
-variables are not watched: nothing tells of them, and libraries read them all the time; declare them, as `env=[...]`.
+variables are seen as `variables.py` says; those of `@step(env=[...])` are declared.
 """
 
 import os
@@ -27,6 +27,7 @@ from plait.files import Dir, File, Looks, looks
 from plait.ports import Blobs
 from plait.runtime.contents import files_in
 from plait.runtime.places import is_foreign, shown
+from plait.runtime.variables import watch as watch_variables
 
 _MANY = 4  # files in one folder: then it is the folder that should be an argument
 _CREATES = os.O_CREAT | os.O_EXCL
@@ -41,14 +42,16 @@ _installed = False
 
 
 class Watch:
-    """What one call of a step opens, in its thread."""
+    """What one call of a step opens, and which environment variables it reads, in its thread."""
 
-    __slots__ = ("_began", "_made", "_named", "_outer", "listed", "opened")
+    __slots__ = ("_began", "_made", "_named", "_outer", "_set", "listed", "opened", "variables")
 
     def __init__(self, definition: Definition, arguments: Mapping[str, Any]) -> None:
         self.opened: dict[str, None] = {}
         self.listed: dict[str, None] = {}
+        self.variables: dict[str, None] = {}
         self._made: set[str] = set()
+        self._set: set[str] = set()
         self._began = time.time_ns()
         self._named = _looked_at(definition, arguments)
         self._outer: Watch | None = None
@@ -58,6 +61,7 @@ class Watch:
         if not _installed:
             _installed = True
             sys.addaudithook(_hook)
+            watch_variables(_read, _wrote, _is_awake)
         self._outer = _watches.get(get_ident())
         _watches[get_ident()] = self
         return self
@@ -67,6 +71,13 @@ class Watch:
             del _watches[get_ident()]
         else:
             _watches[get_ident()] = self._outer
+
+    def saw_variable(self, name: str, *, written: bool) -> None:
+        """Takes in that an environment variable was read, or set."""
+        if written:
+            self._set.add(name)
+        elif name not in self._set:
+            self.variables[name] = None
 
     def saw(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Takes in an event of this thread."""
@@ -113,11 +124,29 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
             return
 
 
+def _is_awake() -> bool:
+    return bool(_watches) and get_ident() in _watches
+
+
+def _read(name: str) -> None:
+    _watches[get_ident()].saw_variable(name, written=False)
+
+
+def _wrote(name: str) -> None:
+    _watches[get_ident()].saw_variable(name, written=True)
+
+
 _EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "sqlite3.connect"})
 
 
 def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any], blobs: Blobs) -> Iterator[str]:
-    """What to say of a call of a step: a sentence for each file, or folder, that it read without being given it."""
+    """What to say of a call of a step: a sentence for each variable, file or folder that it read undeclared."""
+    for name in watch.variables:
+        if name not in definition.options.env:
+            yield (
+                f"{definition.name} read the environment variable {name}, which it does not declare: changes in it "
+                f"are not seen. Take its value as an argument, or declare it: @step(env=[{name!r}])"
+            )
     named = watch.named()
     if not (watch.opened or watch.listed or named):
         return

@@ -36,11 +36,14 @@ class Temporary:
     def put(self, write: Callable[[BinaryIO], None]) -> tuple[str, int]:
         return self._open().blobs.put(write)
 
-    def path(self, blob: str, suffix: str = "") -> Path:
-        return self._open().blobs.path(blob, suffix)
+    def path(self, blob: str, suffix: str = "", *, fresh: bool = False) -> Path:
+        return self._open().blobs.path(blob, suffix, fresh=fresh)
 
     def has(self, blob: str) -> bool:
         return self._open().blobs.has(blob)
+
+    def available(self, blob: str) -> bool:
+        return self._open().blobs.available(blob)
 
     def scratch(self) -> Path:
         return self._open().blobs.scratch()
