@@ -1,24 +1,29 @@
-"""`python -m benchmarks [startup] [graphs] …`: measures, and prints one table."""
+"""`python -m benchmarks [PART] ...`: measures, and prints one table; without a part, all of them."""
 
 import sys
+from importlib import import_module
 
-from benchmarks import graphs, startup
 from benchmarks.measuring import Figure, table
+
+PARTS = (
+    "startup",
+    "graphs",
+    "code",
+    "naming",
+    "values",
+    "executing",
+    "serving",
+)  # modules of this package, each with its `figures`
 
 
 def main(wanted: list[str]) -> None:
     """Measures what is wanted, all by default."""
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        sys.exit(f"there is no benchmark {unknown[0]!r}; there are {', '.join(PARTS)}")
     found: list[Figure] = []
-    if not wanted or "startup" in wanted:
-        found += startup.figures()
-    if not wanted or "graphs" in wanted:
-        found += graphs.figures()
-        peer = graphs.hamilton_chain(1000)
-        if peer is not None:
-            found += [
-                Figure(f"chain of 1,000: hamilton, {what}", us, "us")
-                for what, us in zip(("build", "run"), peer, strict=True)
-            ]
+    for name in wanted or PARTS:
+        found += import_module(f"benchmarks.{name}").figures()
     print(table(found))
 
 

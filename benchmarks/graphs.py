@@ -75,6 +75,12 @@ def figures() -> list[Figure]:
             warm = median(lambda: run(store=store), 5)
         found.append(Figure(f"{name}: a store, cold", cold * per, "us"))
         found.append(Figure(f"{name}: a store, warm", warm * per, "us"))
+    peer = hamilton_chain(1000)
+    if peer is not None:
+        found += [
+            Figure(f"chain of 1,000: hamilton, {what}", us, "us")
+            for what, us in zip(("build", "run"), peer, strict=True)
+        ]
     return found
 
 

@@ -1,20 +1,23 @@
 """From what a user says to what is used: a store, its vault, an executor. Nothing is written yet."""
 
 import os
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from plait import plugins, settings
-from plait.core.definition import near
+from plait.core.definition import Definition, near
 from plait.core.graph import Graph
 from plait.errors import ParameterError
+from plait.files.urls import is_url
 from plait.ports import Executor, Store
 from plait.runtime.contents import Contents
 from plait.runtime.naming import Naming
 from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
 from plait.settings import DEFAULT
+from plait.storage import Layered, Local, Remote
 
 
 def opened(store: Any) -> Store | None:
@@ -22,14 +25,18 @@ def opened(store: Any) -> Store | None:
     if store is None:
         return None
     if store is DEFAULT:
-        store = settings.store_path()
-    if isinstance(store, str) and "://" in store:
-        raise ParameterError(f"store={store!r}: remote stores are not in this version of plait; give a folder")
+        store = settings.store()
+    if isinstance(store, str) and is_url(store):
+        store = Remote(store)
+    if callable(getattr(store, "names", None)):  # half a store
+        store = Layered(Local(), store)
     if isinstance(store, (str, Path)):
         local: Store = plugins.create("stores", "local", path=Path(store).absolute())
         return local
     if not callable(getattr(store, "ledger", None)):
-        raise ParameterError(f"store={store!r}: give a folder, or None to keep nothing")
+        raise ParameterError(
+            f"store={store!r}: give a folder, a URL such as 's3://bucket/prefix', or None to keep nothing"
+        )
     return store  # type: ignore[no-any-return] # it has a Store's shape
 
 
@@ -50,17 +57,60 @@ def temporary() -> Store:
     return store
 
 
+def beside(store: Store) -> Store:
+    """A store that reads another one and writes elsewhere."""
+    layers: Store = plugins.create("stores", "_overlay", below=store, above=temporary())
+    return layers
+
+
+def process_with(environment: Mapping[str, str]) -> Executor:
+    """A process that is started with other environment variables."""
+    started: Executor = plugins.create("executors", "processes", workers=1, environment=environment)
+    return started
+
+
+def executors_of(
+    wanted: Any, workers: int | None, definitions: Iterable[Definition], closing: ExitStack
+) -> dict[str, Executor]:
+    """The executors of a run: the one that it names under "", and those that single steps name."""
+    known, asked = plugins.names("executors"), {}
+    for definition in definitions:
+        name = definition.options.executor
+        if name is not None and name != wanted:
+            if name not in known:
+                hint = near(name, known) or f"; give one of {', '.join(known)}"
+                raise ParameterError(f"@step(executor={name!r}) of {definition.name}: there is no such executor{hint}")
+            asked[name] = None if name == "sequential" else workers
+    started = {"": executor_of(wanted, workers, closing)}
+    return started | {name: executor_of(name, count, closing) for name, count in asked.items()}
+
+
 def executor_of(wanted: Any, workers: int | None, closing: ExitStack) -> Executor:
     """The executor that an option names, shut down by `closing`; a pool of the user's own is only borrowed."""
     sized = {} if workers is None else {"workers": workers}
     if not isinstance(wanted, str):
         if not callable(getattr(wanted, "submit", None)):
-            raise ParameterError(f"executor={wanted!r}: give a name, or a pool that has submit()")
-        borrowed: Executor = plugins.create("executors", "_borrowed", pool=wanted, **sized)
-        return borrowed
-    known = plugins.names("executors")
-    if wanted not in known:
-        raise ParameterError(f"executor={wanted!r} is none of {', '.join(known)}{near(wanted, known)}")
-    made: Executor = plugins.create("executors", wanted, **sized)
+            raise ParameterError(f"executor={wanted!r}: give a name, an address, or a pool that has submit()")
+        name, given = plugins.adopting("executors", wanted) or "_borrowed", {"pool": wanted}
+    elif "://" in wanted:
+        name, given = _by_address(wanted), {"address": wanted}
+    else:
+        known = plugins.names("executors")
+        if wanted not in known:
+            raise ParameterError(f"executor={wanted!r} is none of {', '.join(known)}{near(wanted, known)}")
+        name, given = wanted, {}
+    try:
+        made: Executor = plugins.create("executors", name, **given, **sized)
+    except ModuleNotFoundError as missing:
+        raise ParameterError(f"executor={wanted!r} needs {missing.name}: pip install 'plait[{name}]'") from missing
     closing.callback(made.shutdown, True, cancel_futures=True)
     return made
+
+
+def _by_address(address: str) -> str:
+    schemes = plugins.schemes("executors")
+    scheme = address.partition("://")[0]
+    if scheme not in schemes:
+        said = ", ".join(f"{scheme}:// ({name})" for scheme, name in sorted(schemes.items()))
+        raise ParameterError(f"executor={address!r}: no executor has such an address; known are {said}")
+    return schemes[scheme]

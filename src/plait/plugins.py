@@ -36,6 +36,25 @@ def create(kind: Kind, name: str, **options: Any) -> Any:
     return factory(**options)
 
 
+def adopting(kind: Kind, thing: object) -> str | None:
+    """The adapter that takes a thing of another library as its own, as its module's `adopts` says."""
+    for name in names(kind):
+        adopts = getattr(sys.modules[_factory(kind, name).__module__], "adopts", None)
+        if adopts is not None and adopts(thing):
+            return name
+    return None
+
+
+@cache
+def schemes(kind: Kind) -> dict[str, str]:
+    """The adapters that have addresses, by the schemes that these begin with (`SCHEMES` of their modules)."""
+    return {
+        scheme: name
+        for name in names(kind)
+        for scheme in getattr(sys.modules[_factory(kind, name).__module__], "SCHEMES", ())
+    }
+
+
 @cache
 def codecs() -> tuple[Any, ...]:
     """All codecs, in the order in which they are asked: by the `ORDER` of their module, 60 where it has none."""

@@ -9,6 +9,10 @@ from plait.core.digest import Digest, digest
 
 @cache
 def environment() -> Digest:
-    """The name of this environment: interpreter, system and kind of processor."""
-    about = (sys.implementation.name, f"{sys.version_info[0]}.{sys.version_info[1]}", sys.platform, platform.machine())
-    return digest("environment", *(text.encode() for text in about))
+    """The name of this environment."""
+    return digest("environment", *(text.encode() for text in surroundings()))
+
+
+def surroundings() -> tuple[str, ...]:
+    """Interpreter, system and kind of processor."""
+    return sys.implementation.name, f"{sys.version_info[0]}.{sys.version_info[1]}", sys.platform, platform.machine()
