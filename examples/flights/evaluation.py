@@ -5,7 +5,6 @@ import pandas as pd
 from models import Classifier
 from samples import TARGET, features_of
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
-from threadpoolctl import threadpool_limits
 
 from plait import step
 
@@ -16,8 +15,7 @@ BINS = 20
 def forecast(model: Classifier, valid: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     """What a model says of each flight that it has not learnt from, beside what came true."""
     held_out = pd.concat({"valid": valid, "test": test}, names=["part"]).reset_index("part")
-    with threadpool_limits(1):
-        chance = model.predict_proba(features_of(held_out.drop(columns="part")))
+    chance = model.predict_proba(features_of(held_out.drop(columns="part")))
     return held_out[["part", "month", TARGET]].assign(chance=chance[:, 1])
 
 

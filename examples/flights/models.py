@@ -11,7 +11,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, SplineTransformer, StandardScaler
-from threadpoolctl import threadpool_limits
 
 from plait import Seed, auto, step
 
@@ -53,8 +52,7 @@ def logistic(train: pd.DataFrame, knots: int = 5, looseness: float = 0.1) -> Pip
         (OneHotEncoder(handle_unknown="ignore", min_frequency=100), KINDS),
     )
     model = make_pipeline(columns, LogisticRegression(C=looseness, max_iter=500))
-    with threadpool_limits(1):
-        return model.fit(features_of(train), train[TARGET])
+    return model.fit(features_of(train), train[TARGET])
 
 
 @step
@@ -90,5 +88,4 @@ def boosting(
         early_stopping=False,  # the default would hold out rows at random, and neighbours in time are no test
         random_state=seed,
     )
-    with threadpool_limits(1):  # OpenMP threads wait in a spin: beside another busy branch, two are ten times slower
-        return model.fit(features_of(train), train[TARGET])
+    return model.fit(features_of(train), train[TARGET])

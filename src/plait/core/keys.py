@@ -5,7 +5,9 @@
     declared environment variables       │                                   │
     name and digest of each argument ────┘ <── of the nodes after it ────────┘
 
-What a node is called, where it stands, which executor ran it and how often it was tried are not in it. An argument's
+What a node is called, where it stands, which executor ran it and how often it was tried are not in it, but for a seed,
+which comes from the node's name. A step whose code draws from random state that its process shares asks for one too:
+that state is seeded for it. An argument's
 digest is that of the *value*, not of what made it: a step that is changed and gives the same value stops the work
 there (early cutoff).
 """
@@ -20,7 +22,10 @@ from plait.core.definition import Definition
 from plait.core.digest import Digest, Key, digest, framed
 from plait.core.graph import Node
 from plait.core.records import BY_KEY
-from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
+from plait.core.sources import Ambient, Attempt, Choice, Collect, Const, Gather, Item, Output, Param, Source
+from plait.errors import InputChanged
+
+SHARED_RANDOM = "random state"  # stands among the arguments; no parameter can be called so
 
 
 def key_prefix(definition: Definition, code: Digest, environment: Mapping[str, str | None]) -> bytes:
@@ -47,16 +52,24 @@ class Digests(Protocol):
     def param(self, source: Param, /) -> Digest: ...
     def const(self, value: Any, /) -> Digest: ...
     def ambient(self, kind: Kind, node: str, /) -> Digest: ...
+    def shared_random(self, node: Node, /) -> Digest | None: ...
 
 
 def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
     """The names and digests of a node's arguments, without those that are not in its key."""
     unkeyed = node.definition.unkeyed
-    return [
-        (name, known.output(source) if type(source) is Output else source_digest(source, node.name, known))
-        for name, source in node.inputs
-        if name not in unkeyed and not (type(source) is Ambient and source.kind not in KEYED)
-    ]
+    try:
+        given = [
+            (name, known.output(source) if type(source) is Output else source_digest(source, node.name, known))
+            for name, source in node.inputs
+            if name not in unkeyed and not (type(source) is Ambient and source.kind not in KEYED)
+        ]
+    except InputChanged as error:
+        raise InputChanged(f"{node.name}: {error}", path=error.path) from error
+    shared = known.shared_random(node)
+    if shared is not None:
+        given.append((SHARED_RANDOM, shared))
+    return given
 
 
 def source_digest(source: Source, node: str, known: Digests) -> Digest:
@@ -74,5 +87,7 @@ def source_digest(source: Source, node: str, known: Digests) -> Digest:
             inner = [source_digest(item, node, known) for item in items]
             named = digest("collect", kind.__name__.encode(), known.const(keys).encode(), *(d.encode() for d in inner))
             return Digest(BY_KEY + named) if any(d.startswith(BY_KEY) for d in inner) else named
+        case Item() | Gather() | Choice() | Attempt():
+            raise TypeError(f"{source} has no digest before it is unfolded")
         case _:
             assert_never(source)

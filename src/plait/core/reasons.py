@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from plait.core.digest import Digest
 from plait.core.graph import Node
+from plait.core.keys import SHARED_RANDOM
 from plait.core.records import Record
 from plait.core.sources import Ambient, Const, Param, outputs
 
@@ -22,12 +23,18 @@ class Reason(NamedTuple):
         return f"{self.word} {self.input}".strip()
 
 
-def reasons(node: Node, code: Digest, given: Sequence[tuple[str, Digest]], earlier: Sequence[Record]) -> list[Reason]:
+def reasons(
+    node: str,
+    code: Digest,
+    given: Sequence[tuple[str, Digest]],
+    earlier: Sequence[Record],
+    kind: Callable[[str], str],
+) -> list[Reason]:
     """What changed since the nearest earlier record: the one that has most in common with now."""
     if not earlier:
         return [Reason("new")]
-    before = nearest(node.name, code, dict(given), earlier)
-    found = differences(before, code, given, lambda name: kind_of(node, name))
+    before = nearest(node, code, dict(given), earlier)
+    found = differences(before, code, given, kind)
     return found or [Reason("environment", before=before)]
 
 
@@ -53,6 +60,8 @@ def _common(record: Record, code: Digest, now: Mapping[str, Digest]) -> int:
 
 def kind_of(node: Node, name: str) -> str:
     """What an input of a node is: input (of another node), parameter, constant, seed or time."""
+    if name == SHARED_RANDOM:
+        return "seed"
     match dict(node.inputs).get(name):
         case Ambient(kind):
             return "time" if kind == "now" else "seed"

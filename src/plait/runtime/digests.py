@@ -5,9 +5,12 @@ from typing import Any
 
 from plait.core.ambient import Kind
 from plait.core.digest import Digest, digest
+from plait.core.grafting import field_at
+from plait.core.graph import Node
 from plait.core.records import Artifact, part_of
 from plait.core.sources import Output, Param
 from plait.runtime.naming import Naming
+from plait.runtime.randomness import shared_by
 from plait.runtime.resolve import Surface, seed_of
 
 
@@ -19,6 +22,7 @@ class InputDigests:
         self._surface = surface
         self._artifacts = artifacts
         self._params: dict[Param, Digest] = {}
+        self._values: dict[tuple[int, tuple[str, ...]], Digest] = {}
         self._consts: dict[int, tuple[Digest, Any]] = {}
 
     def output(self, source: Output) -> Digest:
@@ -28,10 +32,12 @@ class InputDigests:
     def param(self, source: Param) -> Digest:
         known = self._params.get(source)
         if known is None:
-            value = self._surface.params[source.address]
-            for field in source.path:
-                value = getattr(value, field)
-            known = self._params[source] = self._naming.digest(value)
+            whole = self._surface.params[source.address]  # which many settings of a sweep may have in common
+            known = self._values.get((id(whole), source.path))
+            if known is None:
+                known = self._naming.digest(field_at(whole, source.path))
+                self._values[id(whole), source.path] = known
+            self._params[source] = known
         return known
 
     def const(self, value: Any) -> Digest:
@@ -43,4 +49,8 @@ class InputDigests:
     def ambient(self, kind: Kind, node: str) -> Digest:
         if kind == "now":
             return digest("now", self._surface.now.isoformat().encode())
-        return digest(kind, b"%x" % seed_of(self._surface.seed, node, kind))
+        return digest(kind, b"%x" % seed_of(*self._surface.origin(node), kind))
+
+    def shared_random(self, node: Node) -> Digest | None:
+        shared = shared_by(node, self._naming, self._surface)
+        return None if shared is None else digest("shared random", b"%x" % shared.seed)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 
 from plait.runtime.events import RunEvent
+from plait.runtime.native_threads import limited
 
 Listener = Callable[[RunEvent], None]
 
@@ -21,8 +22,8 @@ def tell(listeners: list[Listener], event: RunEvent) -> None:
 
 
 def drive(events: Generator[RunEvent, None, None], listeners: list[Listener]) -> None:
-    """Runs to the end, whatever the listeners do."""
-    with closing(events):
+    """Runs to the end, whatever the listeners do; numeric libraries are limited meanwhile."""
+    with limited(), closing(events):
         for event in events:
             if listeners:
                 tell(listeners, event)

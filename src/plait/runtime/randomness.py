@@ -1,0 +1,147 @@
+"""Random state that a whole process shares: seeded for one node, and put back after it.
+
+`random`, `numpy.random` and torch each have one generator for everybody in a process. A step that draws from it would
+get bits that depend on what ran before, so the run seeds it from the node's own seed, as if the step had asked for
+one: that seed is in its key. Where threads share a process such a node runs alone.
+"""
+
+import random
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+from plait.core.definition import Definition
+from plait.core.graph import Node
+from plait.core.seeds import derive
+from plait.runtime.naming import Naming
+from plait.runtime.resolve import Surface
+
+_DRAWS_FROM_TORCH = frozenset({"torch", "torchvision", "lightning", "pytorch-lightning", "transformers"})
+
+_seen: weakref.WeakSet[Definition] = weakref.WeakSet()  # steps that were looked at in this process
+
+Restore: TypeAlias = Callable[[], None]
+
+
+class Shared(NamedTuple):
+    """How a node draws from shared random state."""
+
+    seed: int  # 128 bits
+    packages: frozenset[str]  # that its code reaches: their generators must be there to be seeded
+
+
+def shared_by(node: Node, naming: Naming, surface: Surface) -> Shared | None:
+    """How a node draws from shared random state; none, if its code does not reach any."""
+    packages = naming.draws(node.definition)
+    if packages is None:
+        return None
+    root, name = surface.origin(node.name)
+    return Shared(derive(root, name, "shared", bits=128), packages)
+
+
+@contextmanager
+def seeded(shared: Shared) -> Iterator[None]:
+    """While this lasts, all shared generators go on from a seed; after it, from where they were.
+
+    >>> one = Shared(7, frozenset())
+    >>> with seeded(one):
+    ...     first = random.random()
+    >>> with seeded(one):
+    ...     assert random.random() == first
+    """
+    restores = [_python(shared.seed), _numpy(shared.seed, load=bool(shared.packages))]
+    if torch := _module("torch", load=not shared.packages.isdisjoint(_DRAWS_FROM_TORCH)):
+        restores.append(_torch(torch, shared.seed))
+    try:
+        yield
+    finally:
+        for restore in restores:
+            restore()
+
+
+@contextmanager
+def drawing(definition: Definition, naming: Naming) -> Iterator[list[str]]:
+    """Looks on at the first call of a step whose code reaches no shared generator, as far as names tell.
+
+    What it drew from all the same is said in a sentence when the block is left. Comparing these states takes longer
+    than many a step does, hence the first call only; and other threads may draw, hence the main one only.
+    """
+    said: list[str] = []
+    main = threading.current_thread() is threading.main_thread()
+    if definition in _seen or not main or naming.draws(definition) is not None:
+        yield said
+        return
+    _seen.add(definition)
+    before = states()
+    yield said
+    for name in drawn(before, states()):
+        said.append(
+            f"{definition.name} drew from {name}, in a way that its code does not show: its result depends on what ran "
+            f"before it. Take a seed, as {definition.name}(…, seed: Seed = auto), and hand it on"
+        )
+
+
+def states() -> dict[str, Any]:
+    """What tells whether somebody drew from shared random state between two calls.
+
+    >>> before = states()
+    >>> drawn(before, states())
+    []
+    >>> _ = random.random()
+    >>> drawn(before, states())
+    ['random']
+    """
+    numpy, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
+    found: dict[str, Any] = {"random": random.getstate()}
+    if numpy is not None:
+        name, keys, *rest = numpy.get_state()
+        found["numpy.random"] = (name, keys.tobytes(), *rest)
+    if torch is not None:
+        found["torch"] = torch.random.get_rng_state().numpy().tobytes()
+    return found
+
+
+def drawn(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The generators that somebody drew from; one that was not there before is not asked."""
+    return [name for name, state in before.items() if after[name] != state]
+
+
+def _python(seed: int) -> Restore:
+    state = random.getstate()
+    random.seed(seed)
+    return lambda: random.setstate(state)
+
+
+def _numpy(seed: int, *, load: bool) -> Restore:
+    numpy = _module("numpy.random", load=load)
+    if numpy is None:
+        return lambda: None
+    state = numpy.get_state()
+    numpy.seed([seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)])
+    return lambda: numpy.set_state(state)
+
+
+def _torch(torch: Any, seed: int) -> Restore:
+    state = torch.random.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    torch.manual_seed(seed & 0x7FFFFFFFFFFFFFFF)
+
+    def restore() -> None:
+        torch.random.set_rng_state(state)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+    return restore
+
+
+def _module(name: str, *, load: bool) -> Any:
+    if load and name not in sys.modules:
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        if find_spec(name.partition(".")[0]) is not None:
+            return import_module(name)
+    return sys.modules.get(name)
