@@ -2,17 +2,19 @@
 
 import os
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from typing import Any, cast
 
 from plait.core.definition import EMPTY, near
 from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe as type_name
-from plait.core.sources import Const
+from plait.core.sources import Const, constants
 from plait.errors import GraphError, ParameterError
 from plait.files import Dir, File
-from plait.runtime.contents import constants, files_in
+from plait.runtime.contents import files_in
+from plait.secret import Secret
 
 _EXACT = frozenset({int, str, float, bool, bytes})
 
@@ -80,9 +82,14 @@ def _unknown(graph: Graph, name: str) -> str:
     return f"{graph.name} has no parameter {name!r}{hint or f'. It has: {listed}'}"
 
 
-def settled(graph: Graph, nodes: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of every parameter that some nodes read: given or by default, and fitting its type."""
-    needed = graph.parameters_of(nodes)
+def value_of(graph: Graph, values: Mapping[str, Any], address: str) -> Any:
+    """The value of one parameter, as its readers want it; `EMPTY` if it has none yet."""
+    parameter = graph.parameters[address]
+    return admitted(parameter, values[address]) if address in values else parameter.default
+
+
+def settled(needed: Sequence[Parameter], graph: Graph, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of parameters: given or by default, and fitting their types."""
     missing = [parameter for parameter in needed if parameter.required and parameter.address not in values]
     if missing:
         raise ParameterError(_missing(graph, missing))
@@ -120,6 +127,8 @@ def fitted(hint: Any, value: Any, name: str) -> Any:
         return value
     if hint is File or hint is Dir:
         return _existing(hint, value, name)
+    if hint is Secret:
+        return _secret(value, name)
     from pydantic import ValidationError
 
     adapter = _adapter(hint)
@@ -135,6 +144,17 @@ def fitted(hint: Any, value: Any, name: str) -> Any:
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()[:3]
         )
         raise ParameterError(f"{name} = {_brief(value)} does not fit {type_name(hint)}: {said}") from None
+
+
+def _secret(value: Any, name: str) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, Mapping) and list(value) == ["env"]:
+        return Secret.env(value["env"])
+    raise ParameterError(
+        f"{name}: a {type(value).__name__} is given, and a Secret is wanted: Secret.env('NAME'), or Secret(text); "
+        f"in a file or on the command line: {{env: NAME}}"
+    )
 
 
 def _existing(hint: Any, value: Any, name: str) -> Any:
@@ -193,3 +213,17 @@ def _check_local(node: str, inputs: Iterable[tuple[str, Any]]) -> None:
                 f"{node}.{given}: a URL is fetched when a run begins, so it cannot be fixed in the graph; "
                 f"make it a parameter, with the URL as its default if you like: run({given}=File(url))"
             )
+
+
+def by_name(values: Any) -> Mapping[str, Any]:
+    """Values by name, from a mapping, a model or a dataclass."""
+    if values is None:
+        return {}
+    if isinstance(values, Mapping):
+        return values
+    if is_dataclass(values) and not isinstance(values, type):
+        return {field.name: getattr(values, field.name) for field in fields(values)}
+    model_fields = getattr(type(values), "model_fields", None)
+    if isinstance(model_fields, Mapping):
+        return {name: getattr(values, name) for name in model_fields}
+    raise ParameterError(f"with_ takes a mapping, a model or a dataclass, not a {type(values).__name__}")
