@@ -1,27 +1,31 @@
 """The door: a pipeline, its verbs, and all the defaults. Each verb is a few lines over a function of a lower layer."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast
 
 from plait import configuration, parameters
-from plait.core.builder import Graft, build
-from plait.core.definition import near, underlying
+from plait.core.builder import build
+from plait.core.definition import near
 from plait.core.graph import Graph
+from plait.core.looping import Each, mapped
 from plait.core.selecting import selected
 from plait.core.step import TRACER, Step, check_name
-from plait.core.tracing import Tracing, trace
+from plait.core.tracing import Tracing
 from plait.errors import GraphError, ParameterError
+from plait.items import Items
 from plait.runtime.plan import Plan
 from plait.runtime.run import Run
 from plait.settings import DEFAULT, OPTIONS
 
 if TYPE_CHECKING:
+    from plait.compiling import Compiled
     from plait.ports import Store
+    from plait.runtime.auditing.report import Audit
     from plait.runtime.listening import Listener
+    from plait.sweeping import Sweep
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -52,8 +56,7 @@ class Pipeline(Generic[P, R_co]):
         *,
         inputs: Sequence[str] | None = None,
     ) -> None:
-        found = _Items()
-        found.take(items)
+        found = Items(Pipeline, items)
         graph = parameters.with_constants_admitted(build(name, found.items, inputs))
         values = {address: value for address, value in found.values.items() if address in graph.parameters}
         self._set(graph, values, {}, None, {item.name: item for item in found.items if isinstance(item, Step)})
@@ -113,7 +116,7 @@ class Pipeline(Generic[P, R_co]):
         `values` is a mapping, or a model or dataclass whose fields are parameters. Raises `ParameterError` for a
         parameter that it does not have, and for a value that does not fit.
         """
-        given = {**_fields(values), **more}
+        given = {**parameters.by_name(values), **more}
         settled = {
             address: parameters.admitted(self.graph.parameters[address], value)
             for address, value in parameters.addressed(self.graph, given).items()
@@ -150,12 +153,35 @@ class Pipeline(Generic[P, R_co]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """A pipeline wired by call is still its function: outside of other pipelines, plain Python runs."""
+        fn, tracer = self._function, TRACER.get()
+        if isinstance(tracer, Tracing):
+            return cast(R_co, tracer.nest(self.graph, fn, args, kwargs, self._values))
+        if any(type(value) is Each for value in (*args, *kwargs.values())):
+            raise GraphError(f"{self.name}(...) got each(...): write {self.name}.map(...) to run it once an item")
+        return cast(R_co, fn(*args, **kwargs))
+
+    def map(self, *args: P.args, **kwargs: P.kwargs) -> list[R_co]:
+        """Runs the pipeline once for each item of what is marked with `each`; the results are a list.
+
+        What does not depend on the item runs once. See `Step.map`.
+        """
+        return cast(list[R_co], self._mapped(args, kwargs, keyed=False))
+
+    def map_values(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, R_co]:
+        """Like `map`, with the results as a dict: by the keys of the dict that is marked, or by texts that differ."""
+        return cast(dict[str, R_co], self._mapped(args, kwargs, keyed=True))
+
+    def _mapped(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, keyed: bool) -> Any:
+        fn, tracer = self._function, TRACER.get()
+        if isinstance(tracer, Tracing):
+            return tracer.nest(self.graph, fn, args, kwargs, self._values, keyed)
+        return mapped(f"{self.name}.{'map_values' if keyed else 'map'}", fn, args, kwargs, keyed=keyed)
+
+    @property
+    def _function(self) -> Callable[..., Any]:
         if self._fn is None:
             raise GraphError(f"{self.name} is wired by name and has no function to call; use {self.name}.run(...)")
-        tracer = TRACER.get()
-        if not isinstance(tracer, Tracing):
-            return cast(R_co, self._fn(*args, **kwargs))
-        return cast(R_co, tracer.nest(self.graph, self._fn, args, kwargs, self._values))
+        return self._fn
 
     def run(
         self,
@@ -166,7 +192,7 @@ class Pipeline(Generic[P, R_co]):
         store: "str | Path | Store | None" = DEFAULT,
         executor: Any = DEFAULT,
         workers: int | None = DEFAULT,
-        limits: Mapping[str, int | str] | None = None,
+        limits: Mapping[str, float | str] | None = DEFAULT,
         fail: Literal["fast", "keep-going"] = DEFAULT,
         listeners: "Sequence[Listener] | None" = None,
         strict: bool = DEFAULT,
@@ -182,14 +208,13 @@ class Pipeline(Generic[P, R_co]):
         - `executor`: `"sequential"`, `"threads"`, `"processes"`, or a pool of your own; `workers`: how many at once.
         - `fail`: `"fast"` raises at the first failure, `"keep-going"` runs whatever can be run.
         - `listeners`: functions that are told each event; if none are given, a terminal shows progress; `[]` is quiet.
-        - `strict`: code that cannot be followed, and a file that is read and is no argument, are errors.
-        - `limits`: not in this version, and refused.
+        - `strict`: code that cannot be followed, and files and variables that are read and not declared, are errors.
+        - `limits`: how much there is in the pools that steps take from by `resources=`, such as
+          `{"gpu": 1, "memory": "16GiB"}`; a pool that is not named is as large as the largest need of one step.
         - `params`: values of parameters, by name or address.
 
         Returns the `Run`. Raises `ParameterError` before any work, and `NodeFailed` from the error of the step.
         """
-        if limits is not None:
-            raise ParameterError("run(limits=...) is not in this version of plait; leave it out")
         options = {
             "seed": seed,
             "now": now,
@@ -197,6 +222,7 @@ class Pipeline(Generic[P, R_co]):
             "store": store,
             "executor": executor,
             "workers": workers,
+            "limits": limits,
             "fail": fail,
             "strict": strict,
         }
@@ -232,6 +258,113 @@ class Pipeline(Generic[P, R_co]):
         with asked(self, [target], arguments) as session:
             return session.explain()
 
+    def audit(
+        self,
+        *targets: Target,
+        seed: int = DEFAULT,
+        now: datetime | None = None,
+        given: Mapping[str, Any] | None = None,
+        store: "str | Path | Store | None" = DEFAULT,
+        sample: int | None = DEFAULT,
+        **params: Any,
+    ) -> "Audit":
+        """Makes nodes again under other conditions, and says which steps do not keep what plait relies on.
+
+        Found are results that are not always the same, and how far they are apart; arguments that were changed in
+        place; files and environment variables that were read and not declared. The store is read, and not written.
+
+        Steps that may cost money (`cache=False`, `async def`, a `Secret`) are not called, unless they are targets. Of
+        the nodes of one step at most `sample` (3) are made, all with `None`. The other arguments are those of `run`.
+        """
+        options = {"seed": seed, "now": now, "given": given, "store": store, "sample": sample}
+        from plait.session import Session
+
+        with Session(self.graph, self._values, self._options, targets, options, params) as session:
+            return session.audit()
+
+    def compile(
+        self,
+        output: Target,
+        *,
+        inputs: Sequence[str],
+        given: "Run[Any] | Mapping[str, Any]",
+        pin: Sequence[Target] = (),
+        parity: int = 100,
+        rtol: float = 1e-9,
+    ) -> "Compiled":
+        """A part of this pipeline as a plain function: `inputs` are its arguments, `output` is what it returns.
+
+        Nodes that do not depend on `inputs`, and those in `pin`, are taken from `given` (a run, or values by name); the
+        rest are called each time. What is fitted or takes a seed must be pinned. Then up to `parity` rows of the run's
+        inputs are answered one by one, and compared with the run: numbers to a part of `rtol`, all else exactly. With
+        `parity=0` you vouch for it.
+
+        Raises `GraphError` for what cannot be called each time, `ParityError` with the first rows that differ.
+
+        >>> from plait import Pipeline, step
+        >>> @step
+        ... def hours(minutes: list[int]) -> list[float]:
+        ...     return [m / 60 for m in minutes]
+        >>> @step
+        ... def late(hours: list[float], limit: float = 0.5) -> list[bool]:
+        ...     return [h > limit for h in hours]
+        >>> delays = Pipeline("delays", [hours, late])
+        >>> predict = delays.compile(late, inputs=["minutes"], given=delays.run(minutes=[10, 45], store=None))
+        >>> predict([31])
+        [True]
+        >>> print(predict.source)
+        # late of delays, from minutes
+        def late(minutes):
+            hours = hours_(minutes)
+            return late_(hours, 0.5)
+        <BLANKLINE>
+        """
+        from plait.online import compiled
+
+        return compiled(self, output, inputs=inputs, given=given, pin=pin, rows=parity, rtol=rtol)
+
+    def sweep(
+        self,
+        settings: Iterable[Mapping[str, Any]],
+        /,
+        *targets: Target,
+        seeds: Sequence[int] = (0,),
+        listeners: "Sequence[Listener] | None" = None,
+        now: datetime | None = None,
+        given: Mapping[str, Any] | None = None,
+        store: "str | Path | Store | None" = DEFAULT,
+        executor: Any = DEFAULT,
+        workers: int | None = DEFAULT,
+        limits: "Mapping[str, int | float | str] | None" = DEFAULT,
+        fail: Literal["fast", "keep-going"] = DEFAULT,
+        strict: bool = DEFAULT,
+        **params: Any,
+    ) -> "Sweep[R_co]":
+        """Runs many settings, each with all `seeds`, as one graph: what they have in common is done once.
+
+        A setting is a mapping from parameters to values, by name or address. Each of its runs is what `run` would give
+        with the same arguments, and a hit for it later. The rest is as in `run`. Gives a `Sweep`: its runs in order,
+        and `to_frame()`.
+
+        >>> from plait import Pipeline, step
+        >>> @step
+        ... def area(width: int, height: int = 2) -> int:
+        ...     return width * height
+        >>> sheets = Pipeline("sheets", [area])
+        >>> found = sheets.sweep([{"width": 3}, {"width": 4, "height": 5}], store=None)
+        >>> [run.result for run in found]
+        [6, 20]
+        >>> found.to_frame().columns.tolist()
+        ['width', 'seed', 'ok', 'area', 'height']
+        """
+        options = {
+            "now": now, "given": given, "store": store, "executor": executor, "workers": workers, "limits": limits,
+            "fail": fail, "strict": strict,
+        }  # fmt: skip
+        from plait.sweeping import sweep
+
+        return sweep(self, settings, targets, seeds, options, listeners, params)
+
     def runs(self, *, store: "str | Path | Store | None" = DEFAULT, limit: int = 100) -> list[Run[R_co]]:
         """Its earlier runs, newest first; their values can be read while the store has them."""
         from plait.past import earlier_runs
@@ -245,101 +378,3 @@ class Pipeline(Generic[P, R_co]):
         from plait.show.drawing import html
 
         return html(self.graph)
-
-
-@overload
-def pipeline(fn: Callable[P, T], /) -> Pipeline[P, T]: ...
-@overload
-def pipeline(*, name: str) -> Callable[[Callable[P, T]], Pipeline[P, T]]: ...
-def pipeline(fn: Callable[..., Any] | None = None, /, *, name: str | None = None) -> Any:
-    """Turn a function that calls steps into a pipeline; it is run once, now, to see who reads whom.
-
-    Raises `GraphError` for what cannot be known before a run, and says what to write instead.
-
-    >>> from plait import pipeline, step
-    >>> @step
-    ... def doubled(x: int) -> int:
-    ...     return 2 * x
-    >>> @pipeline
-    ... def fourfold(x: int) -> int:
-    ...     return doubled.named("again")(doubled(x))
-    >>> fourfold(3), fourfold.run(x=3, store=None).result
-    (12, 12)
-    """
-    if fn is None:
-        return lambda function: _traced(function, name)
-    return _traced(fn, name)
-
-
-def _traced(fn: Callable[..., Any], name: str | None) -> Pipeline[..., Any]:
-    graph = parameters.with_constants_admitted(trace(fn, check_name(name or fn.__name__)))
-    made: Pipeline[..., Any] = object.__new__(Pipeline)
-    steps: dict[str, Step[..., Any]] = {
-        node.name: Step(node.definition, node.name, {}, {}) for node in graph.nodes.values()
-    }
-    made._set(graph, {}, {}, fn, steps)
-    made.__doc__ = fn.__doc__
-    return made
-
-
-class _Items:
-    """The steps and pipelines that a list of items stands for, and the values that pipelines in it had fixed."""
-
-    def __init__(self) -> None:
-        self.items: list[Step[..., Any] | Graft] = []
-        self.values: dict[str, Any] = {}
-
-    def take(self, items: Any) -> None:
-        if isinstance(items, ModuleType):
-            items = _defined_by(items)
-        if isinstance(items, (str, Step, Pipeline)) or not isinstance(items, Iterable):
-            raise GraphError(f"Pipeline(name, items): give a list of steps, pipelines and modules, not {items!r}")
-        for item in items:
-            self._take_one(item)
-
-    def _take_one(self, item: Any) -> None:
-        if isinstance(item, Step):
-            self.items.append(item)
-        elif isinstance(item, ModuleType):
-            self.take(item)
-        elif not isinstance(item, Pipeline):
-            hint = "; decorate it with @step" if callable(item) else ""
-            raise GraphError(f"{getattr(item, '__name__', item)!r} is no step, pipeline or module{hint}")
-        elif item._fn is None:
-            self.items.extend(item._steps.values())
-            self._fix("", item._values)
-        else:
-            self.items.append(Graft(item.name, item.graph))
-            self._fix(item.name, item._values)
-
-    def _fix(self, namespace: str, values: Mapping[str, Any]) -> None:
-        for name, value in values.items():
-            address = name if not namespace else f"{namespace}/{name}" if "." in name else f"{namespace}.{name}"
-            known = self.values.setdefault(address, value)
-            if known is not value:
-                raise GraphError(f"two of the pipelines in the list fix {address!r} to different values; fix it in one")
-
-
-def _defined_by(module: ModuleType) -> list[Step[..., Any]]:
-    """The steps that a module itself defines, in its order, each once."""
-    found: dict[int, Step[..., Any]] = {}
-    for item in vars(module).values():
-        if isinstance(item, Step) and getattr(underlying(item.fn), "__module__", "") == module.__name__:
-            found.setdefault(id(item), item)
-    if not found:
-        raise GraphError(f"the module {module.__name__} defines no steps; decorate functions in it with @step")
-    return list(found.values())
-
-
-def _fields(values: Any) -> Mapping[str, Any]:
-    """Values by name, from a mapping, a model or a dataclass."""
-    if values is None:
-        return {}
-    if isinstance(values, Mapping):
-        return values
-    if is_dataclass(values) and not isinstance(values, type):
-        return {field.name: getattr(values, field.name) for field in fields(values)}
-    model_fields = getattr(type(values), "model_fields", None)
-    if isinstance(model_fields, Mapping):
-        return {name: getattr(values, name) for name in model_fields}
-    raise ParameterError(f"with_ takes a mapping, a model or a dataclass, not a {type(values).__name__}")

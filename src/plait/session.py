@@ -10,16 +10,19 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from plait import parameters
+from plait.core.addresses import node_of, parsed
 from plait.core.definition import Definition, near
+from plait.core.demand import needed, roots, surface
 from plait.core.graph import Graph
-from plait.core.sources import outputs
+from plait.core.resources import amounts
+from plait.core.sources import Source
 from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
 from plait.files import shown
-from plait.opening import executor_of, opened, temporary, vault_of
+from plait.opening import beside, executors_of, opened, process_with, temporary, vault_of
 from plait.past import recounted
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.environment import environment
@@ -29,12 +32,25 @@ from plait.runtime.fetching import with_remote_files
 from plait.runtime.listening import Listener, drive, tell
 from plait.runtime.plan import Plan
 from plait.runtime.planning import plan
+from plait.runtime.pools import sized
 from plait.runtime.request import Request, State
 from plait.runtime.resolve import Surface
-from plait.runtime.run import Run, node_of
+from plait.runtime.run import Run, use_of
+from plait.runtime.sites import check_timeouts
 from plait.settings import DEFAULT
 
-_DEFAULTS = {"seed": 0, "store": DEFAULT, "executor": "sequential", "workers": None, "fail": "fast", "strict": False}
+if TYPE_CHECKING:
+    from plait.runtime.auditing.report import Audit
+
+_DEFAULTS = {
+    "seed": 0,
+    "store": DEFAULT,
+    "executor": "sequential",
+    "workers": None,
+    "limits": None,
+    "fail": "fast",
+    "strict": False,
+}
 _ASKING = ("seed", "now", "given", "store", "strict")  # the options of verbs that run nothing
 
 
@@ -46,6 +62,9 @@ class SystemClock:
 
     def steady(self) -> float:
         return time.perf_counter()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class Session:
@@ -59,18 +78,32 @@ class Session:
         targets: Sequence[Any],
         options: Mapping[str, Any],
         params: Mapping[str, Any],
+        *,
+        seeds: Mapping[str, int] | None = None,  # by namespace, where settings of a sweep are side by side
     ) -> None:
         self.graph = graph
+        self._seeds = seeds or {}
         said = {name: value for name, value in options.items() if value is not DEFAULT}
         self.options: dict[str, Any] = {**_DEFAULTS, **configured, **said}
         self._check_options(said, fixed)
-        named = tuple(dict.fromkeys(_nodes(graph, targets)))
+        asked = tuple(_sources(graph, targets))
+        named = tuple(dict.fromkeys(node_of(name) for source in asked for name in surface(source)))
         self.given = _given(graph, self.options.get("given") or {})
-        self.targets = named or (*self.given, *graph.needed(graph.sinks(), self.given))
-        self.read = frozenset(named or graph.sinks())
-        self.needed = tuple(graph.needed(self.targets, self.given))
+        self.named = named
         values = {**fixed, **parameters.addressed(graph, params)}
-        self.params = parameters.settled(graph, self.needed, values)
+        if graph.folded:
+            self.roots = asked or tuple(roots(graph))
+            self.read = frozenset(node_of(name) for source in self.roots for name in surface(source))
+            demand = needed(graph, self.roots, self.given, lambda address: parameters.value_of(graph, values, address))
+            self.needed = tuple(demand.nodes)
+            self.targets = named or (*self.given, *self.needed)
+            self.params = parameters.settled(graph.parameters_named(demand.parameters), graph, values)
+        else:
+            self.roots = ()
+            self.targets = named or (*self.given, *graph.needed(graph.sinks(), self.given))
+            self.read = frozenset(named or graph.sinks())
+            self.needed = tuple(graph.needed(self.targets, self.given))
+            self.params = parameters.settled(graph.parameters_of(self.needed), graph, values)
         _warn_of_stale_steps(graph)
         self._open = ExitStack()
 
@@ -81,9 +114,13 @@ class Session:
             if addresses and said[name] is not None:
                 user = self.graph.parameters[addresses[0]].users[0].partition("(")[0]
                 raise ParameterError(
-                    f"run({name}={said[name]!r}): {name!r} is an option of run and a parameter of {user}(). "
-                    f"Fix the parameter first: {self.graph.name}.with_({name}={said[name]!r}).run()"
+                    f"run({name}={_text(said[name])}): {name!r} is an option of run and a parameter of {user}(). "
+                    f"Fix the parameter first: {self.graph.name}.with_({name}={_text(said[name])}).run()"
                 )
+        try:
+            self.limits = amounts("limits", options["limits"] or {})
+        except GraphError as error:
+            raise ParameterError(str(error)) from None
         if type(options["seed"]) is not int or options["seed"] < 0:
             raise ParameterError(f"seed={options['seed']!r}: give a whole number, 0 or more")
         if options["fail"] not in ("fast", "keep-going"):
@@ -100,8 +137,12 @@ class Session:
         self.place = self.store or temporary()
         self.vault = vault_of(self.place, self.graph, strict=self.options["strict"])
         now = self.options.get("now") or datetime.now(UTC)
-        canonical = {address: self._canonical(address, value) for address, value in self.params.items()}
-        self.surface = Surface(self.options["seed"], now.astimezone(UTC), canonical)
+        made: dict[int, Any] = {}  # one value may be that of many parameters
+        for address, value in self.params.items():
+            if id(value) not in made:
+                made[id(value)] = self._canonical(address, value)
+        canonical = {address: made[id(value)] for address, value in self.params.items()}
+        self.surface = Surface(self.options["seed"], now.astimezone(UTC), canonical, self._seeds)
         self.given = {
             node: self.vault.canonical(with_remote_files(value, self.place.blobs, node))
             for node, value in self.given.items()
@@ -121,8 +162,9 @@ class Session:
     def request(self, run: str) -> Request:
         fail = self.options["fail"]
         return Request(
-            self.graph, self.targets, self.needed, self.read, self.given, self.surface, run, environment(), fail
-        )
+            self.graph, self.targets, self.needed, self.read, self.given, self.surface, run, environment(), fail,
+            self.limits, self.roots,
+        )  # fmt: skip
 
     def ledger(self, store: Store | None) -> Ledger | None:
         if store is None:
@@ -150,10 +192,32 @@ class Session:
         records = {node: known[key] for node, key in hits if key in known}
         return explained(planned, self.graph, Causes(ledger, self.graph, Scene(records, dict(row.params), row.seed)))
 
+    def audit(self) -> "Audit":
+        """Makes it again under other conditions, beside the store."""
+        from plait.runtime.auditing.audit import audit
+        from plait.show.progress import progress
+
+        sample = self.options.get("sample", 3)
+        if sample is not None and (type(sample) is not int or sample < 1):
+            raise ParameterError(f"sample={sample!r}: give a whole number, at least 1, or None for all nodes")
+        definitions = [self.graph.nodes[node].definition for node in self.needed]
+        asked = executors_of("sequential", None, definitions, self._open)
+        here = {name: executor for name, executor in asked.items() if name and executor.in_process}
+        vault = vault_of(beside(self.place), self.graph, strict=False)
+        vault.naming.check_params(self.surface.params, self.graph, vault.contents.meeting)
+        vault.contents.know(self.graph.nodes[name] for name in self.needed)
+        return audit(
+            self.request("audit"), self.named, sample=sample, vault=vault, ledger=self.ledger(self.store),
+            clock=SystemClock(), start=process_with, here=here, listeners=progress(sentence=False),
+        )  # fmt: skip
+
     def run(self, listeners: Sequence[Listener] | None) -> Run[Any]:
         """Runs, and keeps the history of it."""
-        executor = executor_of(self.options["executor"], self.options["workers"], self._open)
-        store = self.store if executor.in_process else self.place
+        definitions = list(dict.fromkeys(self.graph.nodes[node].definition for node in self.needed))
+        sized(definitions, self.limits)
+        started = executors_of(self.options["executor"], self.options["workers"], definitions, self._open)
+        check_timeouts(definitions, started)
+        store = self.store if all(executor.in_process for executor in started.values()) else self.place
         ledger = self.ledger(store)
         began, clock = time.time(), time.perf_counter()
         name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
@@ -170,12 +234,17 @@ class Session:
         status, said = "cancelled", ""
         try:
             request = self.request(name)
-            drive(
-                execute(request, state, vault=self.vault, ledger=ledger, executor=executor, clock=SystemClock()), told
-            )
-            status = "failed" if state.failures else "done"
+            events = execute(
+                request, state, vault=self.vault, ledger=ledger, executor=started.pop(""), clock=SystemClock(),
+                others=started,
+            )  # fmt: skip
+            drive(events, told)
+            status = "failed" if state.failures.keys() - state.attempted else "done"
         except NodeFailed as failure:
             status, said, failure.run = "failed", str(failure), run
+            raise
+        except Exception as error:
+            status, said = "failed", str(error)
             raise
         finally:
             run.status, run.seconds = status, time.perf_counter() - clock
@@ -214,15 +283,15 @@ def _finished(row: RunRow, status: str, said: str, state: State) -> RunRow:
     return row._replace(finished=time.time(), status=status, nodes=nodes, error=said)
 
 
-def _nodes(graph: Graph, targets: Sequence[Any]) -> Iterator[str]:
-    """The nodes that targets name; a part stands for its node, a namespace for its result."""
+def _sources(graph: Graph, targets: Sequence[Any]) -> Iterator[Source]:
+    """What targets name; a namespace stands for its result."""
     for target in targets:
         if isinstance(target, Step):
-            yield node_of(graph, target)
+            yield graph.all_of(use_of(graph, target))
         elif isinstance(target, str):
-            yield from (output.node for output in outputs(graph.source(target)))
+            yield graph.source(target)
         elif isinstance(getattr(target, "name", None), str):
-            yield from (output.node for output in outputs(graph.source(target.name)))
+            yield graph.source(target.name)
         else:
             raise GraphError(f"{target!r} is no target: give names of nodes, or steps; parameters go by name: x=...")
 
@@ -230,13 +299,17 @@ def _nodes(graph: Graph, targets: Sequence[Any]) -> Iterator[str]:
 def _given(graph: Graph, given: Mapping[Any, Any]) -> dict[str, Any]:
     found = {}
     for key, value in given.items():
-        name = node_of(graph, key) if isinstance(key, Step) else key
-        if name not in graph.nodes:
+        name = use_of(graph, key) if isinstance(key, Step) else key
+        if name not in graph.nodes and (node_of(name) not in graph.whole or parsed(name).part is not None):
             hint = near(str(name), list(graph.nodes))
             more = f"; it is a parameter: pass {name}=..." if name in graph.short_names() else hint
             raise GraphError(f"given: {graph.name} has no node {name!r}{more}")
-        returns = graph.nodes[name].definition.returns
-        if isinstance(returns, type) and returns is not float and not isinstance(value, returns):
+        returns = graph.nodes[node_of(name)].definition.returns
+        if name in graph.whole:
+            returns = (list, tuple, Mapping)  # a value for each item
+            if not isinstance(value, returns):
+                raise ParameterError(f"given[{name!r}]: {name} is mapped; give a list or a dict with all its values")
+        elif isinstance(returns, type) and returns is not float and not isinstance(value, returns):
             wanted, got = returns.__qualname__, type(value).__qualname__
             raise ParameterError(f"given[{name!r}] is a {got}, and {name} makes a {wanted}; give one of these")
         found[name] = value
@@ -264,8 +337,11 @@ def _newer(definition: Definition) -> Step[..., Any] | None:
 
 
 def _text(value: Any) -> str:
-    """A parameter's value for people, short."""
-    text = repr(value) if not isinstance(value, os.PathLike) else shown(os.fspath(value))
+    """A parameter's value for people, short, and without the password of a URL."""
+    if isinstance(value, os.PathLike):
+        text = shown(os.fspath(value))
+    else:
+        text = repr(shown(value) if isinstance(value, str) else value)
     text = " ".join(text.split())
     return text if len(text) <= 200 else f"{text[:197]}..."
 

@@ -1,0 +1,174 @@
+"""Many settings of one pipeline at once: one graph in which equal work is done once, and a run for each setting."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from plait import parameters
+from plait.core.graph import Graph
+from plait.core.sources import Output
+from plait.core.step import Step
+from plait.core.sweeping import namespace, repeated
+from plait.errors import NodeFailed, ParameterError, PlaitError
+from plait.runtime.listening import Listener
+from plait.runtime.request import State
+from plait.runtime.run import Run, use_of
+from plait.session import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+R_co = TypeVar("R_co", covariant=True)
+_PLAIN = (int, float, str, bool)
+
+
+class Sweep(Generic[R_co]):
+    """The runs of a sweep, in the order of its settings; for each setting, those of all seeds."""
+
+    def __init__(self, settings: Sequence[Mapping[str, Any]], seeds: Sequence[int], runs: Sequence[Run[R_co]]) -> None:
+        self.settings = settings  # one a run
+        self.seeds = seeds  # likewise
+        self._runs = runs
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def __iter__(self) -> Iterator[Run[R_co]]:
+        return iter(self._runs)
+
+    def __getitem__(self, place: int) -> Run[R_co]:
+        return self._runs[place]
+
+    @property
+    def ok(self) -> bool:
+        """Did every run succeed?"""
+        return all(run.ok for run in self._runs)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One line a run: its setting, its seed, whether it succeeded, and every result that is a number or a text.
+
+        A dict of numbers, or a result of several parts, has a column for each: `scores.auc`.
+        """
+        import pandas
+
+        lines = []
+        for setting, seed, run in zip(self.settings, self.seeds, self._runs, strict=True):
+            line = {**setting, "seed": seed, "ok": run.ok}
+            for name in run._targets:
+                try:
+                    value = run[name]
+                except PlaitError:
+                    continue
+                line.update({key: found for key, found in _flat(name, value) if key not in line})
+            lines.append(line)
+        return pandas.DataFrame(lines)
+
+    def __repr__(self) -> str:
+        failed = sum(not run.ok for run in self._runs)
+        return f"<sweep of {len(self)} runs{f', {failed} failed' if failed else ''}>"
+
+
+class Swept(Protocol):
+    """What is read of a pipeline."""
+
+    graph: Graph
+    _values: Mapping[str, Any]
+    _options: Mapping[str, Any]
+
+
+def sweep(
+    pipeline: Swept,
+    settings: Iterable[Mapping[str, Any]],
+    targets: Sequence[Any],
+    seeds: Sequence[int],
+    options: Mapping[str, Any],
+    listeners: Sequence[Listener] | None,
+    params: Mapping[str, Any],
+) -> Sweep[Any]:
+    """Runs all settings with all seeds as one graph."""
+    graph, wanted = pipeline.graph, [dict(setting) for setting in settings]
+    for seed in seeds:
+        if type(seed) is not int or seed < 0:
+            raise ParameterError(f"seeds={list(seeds)!r}: give whole numbers, 0 or more")
+    pairs = [(setting, seed) for setting in wanted for seed in seeds]
+    if not pairs:
+        return Sweep([], [], [])
+    common = {**pipeline._values, **parameters.addressed(graph, params)}
+    values: list[dict[str, Any]] = []
+    for setting, _ in pairs:
+        try:
+            values.append({**common, **parameters.addressed(graph, setting)})
+        except ParameterError as error:
+            raise ParameterError(f"sweep: {setting}: {error}") from None
+    whole = repeated(graph, len(pairs))
+    given = {
+        namespace(place) + (use_of(graph, node) if isinstance(node, Step) else node): value
+        for place in range(len(pairs))
+        for node, value in (options.get("given") or {}).items()
+    }
+    asked = [
+        namespace(place) + (use_of(graph, target) if isinstance(target, Step) else getattr(target, "name", target))
+        for place in range(len(pairs))
+        for target in targets
+    ]
+    fixed = {namespace(place) + address: value for place, own in enumerate(values) for address, value in own.items()}
+    numbered = {str(place): seed for place, (_, seed) in enumerate(pairs)}
+    with Session(whole, fixed, pipeline._options, asked, {**options, "given": given}, {}, seeds=numbered) as session:
+        try:
+            run = session.run(listeners)
+        except NodeFailed as failure:
+            raise _own(failure, graph, pairs) from failure.__cause__
+    return Sweep(
+        [setting for setting, _ in pairs],
+        [seed for _, seed in pairs],
+        [_slice(run, graph, place) for place in range(len(pairs))],
+    )
+
+
+def _slice(run: Run[Any], graph: Graph, place: int) -> Run[Any]:
+    """One setting's share of the run of all."""
+    under, state = namespace(place), run._state
+    own = State()
+    for name in ("artifacts", "keys", "states", "seconds", "failures", "replays", "because", "unchosen"):
+        setattr(own, name, _share(getattr(state, name), under))
+    own.because = {node: because.removeprefix(under) for node, because in own.because.items()}
+    own.attempted = {node.removeprefix(under) for node in state.attempted if node.startswith(under)}
+    own.held = {
+        Output(source.node.removeprefix(under), source.part): value
+        for source, value in state.held.items()
+        if source.node.startswith(under)
+    }
+    params = _share(run.params, under)
+    targets = [target.removeprefix(under) for target in run._targets if target.startswith(under)]
+    made: Run[Any] = Run(f"{run.id}/{place}", graph, own, run._vault, params, targets)
+    made.seconds = sum(own.seconds.get(node, 0.0) for node, word in own.states.items() if word == "run")
+    made.status = "failed" if own.failures.keys() - own.attempted else "done"
+    made._recount = lambda one, node: (
+        f"{node}: {one.states[node]}. It ran in a sweep; {graph.name}.with_(...).explain({node!r}) says why it would."
+    )
+    return made
+
+
+def _share(everything: Mapping[str, Any], under: str) -> dict[str, Any]:
+    return {name.removeprefix(under): one for name, one in everything.items() if name.startswith(under)}
+
+
+def _own(failure: NodeFailed, graph: Graph, pairs: Sequence[tuple[Mapping[str, Any], int]]) -> NodeFailed:
+    """The failure as the run of its setting would say it, with the setting."""
+    place, _, node = failure.node.partition("/")
+    setting, seed = pairs[int(place)]
+    said = ", ".join([*(f"{name}={value!r}" for name, value in setting.items()), f"seed={seed}"])
+    message = f"{node} with {said}: {str(failure).partition(': ')[2]}"
+    run = _slice(failure.run, graph, int(place)) if isinstance(failure.run, Run) else None
+    return NodeFailed(message, node=node, item=failure.item, run=run)
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, _PLAIN):
+        yield name, value
+    elif isinstance(value, Mapping) and all(isinstance(one, _PLAIN) for one in value.values()):
+        yield from ((f"{name}.{key}", one) for key, one in value.items())
+    elif hasattr(value, "_fields"):
+        for field in value._fields:
+            yield from _flat(f"{name}.{field}", getattr(value, field))
+    elif hasattr(value, "dtype") and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        yield name, value.item()
