@@ -15,7 +15,7 @@ test: $(VENV)/test/.made  ## all tests
 	@$(VENV)/test/bin/python -m pytest -q -n 2 -m "not long"
 
 test-long: $(VENV)/test/.made  ## the tests that take minutes
-	@PLAIT_EXAMPLES=1000 $(VENV)/test/bin/python -m pytest -q -n 2 -m "long or law" --timeout 3600
+	@PLAIT_EXAMPLES=1000 PLAIT_FAULTS=0.2 $(VENV)/test/bin/python -m pytest -q -n 2 -m "long or law" --timeout 3600
 
 check: $(VENV)/test/.made  ## ruff, mypy, and the layers of the imports
 	@$(VENV)/test/bin/ruff check .

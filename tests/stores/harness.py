@@ -7,8 +7,23 @@ import time
 import traceback
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 NOBODY = 65534
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a thousand stores, none of which needs a disk
+
+
+FAULTS = float(os.environ.get("PLAIT_FAULTS", "0"))
+
+
+def tries(commit, nightly):
+    """How often to try: `PLAIT_FAULTS` is the part of the nightly number, of which each commit sees the least."""
+    return max(commit, int(nightly * FAULTS))
+
+
+def nightly():
+    """Shall each call and each byte be tried, rather than some of them?"""
+    return FAULTS > 0
 
 
 def forked(work, *args):

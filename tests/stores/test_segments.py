@@ -141,7 +141,7 @@ def test_nothing_is_appended_after_a_short_write(tmp_path, monkeypatch):
     assert bodies(path) == [b"first", b"third"]
 
 
-def test_a_file_that_could_not_be_made_durable_is_not_asked_again(tmp_path, monkeypatch):
+def test_what_could_not_be_made_durable_is_written_to_another_file_and_never_asked_for_again(tmp_path, monkeypatch):
     writer = segments.Writer(Layout(str(tmp_path)), after=0)
     writer.append(segments.RECORD, b"first")
     first = writer.name
@@ -154,9 +154,18 @@ def test_a_file_that_could_not_be_made_durable_is_not_asked_again(tmp_path, monk
         writer.sync()
     monkeypatch.undo()
     writer.append(segments.RECORD, b"second")
-    writer.close()
     assert writer.name != first
-    assert bodies(tmp_path / "segments" / writer.name) == [b"second"]
+    assert bodies(tmp_path / "segments" / writer.name) == [b"first", b"second"]
+    monkeypatch.setattr(segments, "_sync", refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        writer.sync()
+    monkeypatch.undo()
+    writer.finish()
+    writer.close()
+    found = [entry for entry, _ in segments.read(str(tmp_path / "segments" / writer.name))]
+    assert [segments.kind(entry) for entry in found] == [
+        segments.OWNER, segments.RECORD, segments.RECORD, segments.END
+    ]  # fmt: skip
 
 
 def test_what_is_kept_is_durable_within_a_quarter_of_a_second(tmp_path, monkeypatch):

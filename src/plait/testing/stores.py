@@ -9,9 +9,13 @@ def test_my_store(check, tmp_path):
 ```
 """
 
+import os
 import pickle
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from plait.core.digest import Digest, Key, digest
@@ -27,7 +31,7 @@ def record(key: str, value: str = "v", *, step: str = "m:f", made: float = 1.0) 
     """A record of a key, with a value that tells it from others."""
     artifact = Artifact(digest(value), "inline", codec="plain", size=len(value), data=value.encode())
     inputs = (("x", digest("x")),)
-    return Record(Key(digest(key)), artifact, key, step, digest("code"), inputs, 0.5, made, "run", digest("here"))
+    return Record(Key(digest(key)), artifact, key, step, digest("code"), inputs, 0.001, made, "run", digest("here"))
 
 
 def run(id_: str, *, started: float, status: str = "done", pipeline: str = "p") -> RunRow:
@@ -115,6 +119,79 @@ def check_scratch_is_new_and_empty(open_store: Open) -> None:
     one.joinpath("file").unlink()
     one.rmdir()
     two.rmdir()
+
+
+def check_a_blob_is_there_once_it_was_put(open_store: Open) -> None:
+    blobs = open_store().blobs
+    blob = put(open_store(), b"bytes")
+    assert blobs.has(blob) and open_store().blobs.has(blob)
+    for name in ("0" * 64, "", "../blobs", blob[:-1], blob.upper()):
+        assert not blobs.has(name), f"has({name!r})"
+        assert not blobs.available(name), f"available({name!r})"
+    assert blobs.available(blob) and open_store().blobs.available(blob)
+
+
+def check_a_file_that_is_taken_in_has_the_name_of_its_bytes(open_store: Open) -> None:
+    for content in (b"", b"some bytes", bytes(range(256)) * 10_000):
+        store = open_store()
+        folder = store.blobs.scratch()
+        (folder / "file").write_bytes(content)
+        assert store.blobs.adopt(str(folder / "file")) == (put(store, content), len(content))
+        (folder / "file").unlink(missing_ok=True)
+        folder.rmdir()
+        assert open_store().blobs.path(put(store, content)).read_bytes() == content
+
+
+def check_a_file_that_is_taken_in_cannot_be_changed_by_another_name(open_store: Open) -> None:
+    store, content = open_store(), b"some bytes"
+    for link in (os.link, os.symlink):
+        folder = store.blobs.scratch()
+        (folder / "file").write_bytes(content)
+        link(folder / "file", folder / "other")
+        blob, _ = store.blobs.adopt(str(folder / "other"))
+        assert (folder / "file").read_bytes() == content, "somebody's own file is gone"
+        (folder / "file").write_bytes(b"other bytes")
+        assert open_store().blobs.path(blob).read_bytes() == content
+        shutil.rmtree(folder)
+
+
+def check_a_path_says_which_blob_it_shows(open_store: Open) -> None:
+    store = open_store()
+    blob, scratch = put(store, b"a,b\n"), store.blobs.scratch()
+    for suffix in ("", ".csv", ".csv.gz"):
+        assert store.blobs.owned(str(store.blobs.path(blob, suffix))) == blob
+    assert not store.blobs.owned(str(scratch / blob)), "work that is not finished is no blob"
+    with tempfile.TemporaryDirectory() as folder:
+        for path in (folder, f"{folder}/{blob}", f"{folder}/blobs/{blob[:2]}/{blob[2:]}", "", "relative"):
+            assert store.blobs.owned(path) is None, path
+    scratch.rmdir()
+
+
+def check_a_fingerprint_is_the_name_of_what_is_in_a_file(open_store: Open) -> None:
+    store = open_store()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "file")
+        for content in (b"one", b"two", b"", b"three", b"three"):  # as long as before, shorter, longer, the same
+            file.write_bytes(content)
+            for blobs in (store.blobs, store.blobs, open_store().blobs):
+                assert blobs.fingerprint(str(file)) == (put(store, content), len(content))
+        looks = file.stat()
+        file.write_bytes(b"seven")
+        os.utime(file, ns=(looks.st_atime_ns, looks.st_mtime_ns))  # as long, and as old
+        assert store.blobs.fingerprint(str(file)) == (put(store, b"seven"), 5)
+    shown = store.blobs.path(put(store, b"a,b\n"), ".csv")
+    assert store.blobs.fingerprint(str(shown)) == (put(store, b"a,b\n"), 4)
+
+
+def check_what_is_remembered_comes_back_or_is_forgotten(open_store: Open) -> None:
+    about = ("https://here/a?b=c", "https://here/a", "", "../../x", "ключ", "a\udc80b", "n" * 5_000, "one\ntwo")
+    assert [open_store().blobs.recall(what) for what in about] == [""] * len(about)
+    said = {what: f"{number}\nо {what[:5]!r}" for number, what in enumerate(about)}
+    for what, text in said.items():
+        open_store().blobs.remember(what, "another text, before")
+        open_store().blobs.remember(what, text)
+    for what, text in said.items():
+        assert open_store().blobs.recall(what) in (text, "")
 
 
 def check_a_store_travels(open_store: Open) -> None:
@@ -220,6 +297,16 @@ def check_runs_come_newest_first_as_they_were_last(open_store: Open) -> None:
         ledger.add_run(run("c", started=3.0))
         assert [(row.id, row.status) for row in ledger.runs("p")] == [("c", "done"), ("a", "failed")]
         assert [row.id for row in ledger.runs(limit=2)] == ["c", "b"]
+
+
+def check_a_run_keeps_its_names(open_store: Open) -> None:
+    named = run("a", started=1.0)._replace(tags=("best", "paper"))
+    for row in (run("a", started=1.0), named, named._replace(tags=("paper",))):
+        with closing(open_store().ledger()) as ledger:
+            ledger.add_run(row)
+            assert ledger.runs() == [row]
+        with closing(open_store().ledger()) as ledger:
+            assert ledger.runs() == [row]
 
 
 def check_what_is_accepted_is_found_until_it_is_withdrawn(open_store: Open) -> None:
