@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from plait.files.urls import is_url
+
 OPTIONS = ("seed", "now", "given", "store", "executor", "workers", "limits", "fail", "listeners", "strict")  # of run
 
 
@@ -17,6 +19,13 @@ class Default:
 DEFAULT: Any = Default()
 
 
-def store_path() -> Path:
+def store() -> str | Path:
     """Where results are kept unless a run says otherwise: `$PLAIT_STORE`, else `.plait` in the working folder."""
-    return Path(os.environ.get("PLAIT_STORE") or ".plait").absolute()
+    said = os.environ.get("PLAIT_STORE") or ".plait"
+    return said if is_url(said) else Path(said).absolute()
+
+
+def folder() -> Path:
+    """Where results are kept on this machine: `$PLAIT_STORE`, if that is a folder, else `.plait`."""
+    said = store()
+    return Path(".plait").absolute() if isinstance(said, str) else said

@@ -1,0 +1,179 @@
+"""What is sent and received: entries, one after another. Whatever comes from others is checked before it is used.
+
+An entry is: length (4 bytes) · first 8 bytes of the blake3 of the rest (8) · kind (1) · body. What is cut off at the
+end is not there. A body is JSON, or a code digest and its manifest; there is nothing in it that could run.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple, cast
+
+from blake3 import blake3
+
+from plait.core.digest import Key
+from plait.core.records import Acceptance, Artifact, Record, dumps, loads
+from plait.ports import RunRow
+
+RECORD, NEWEST, CODE, RUN, ACCEPTANCE = range(1, 6)
+
+_HEAD = 12
+_DEPTH = 8  # of parts in parts, and of files in these
+_BLOB = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = re.compile(rb"|(\.[A-Za-z0-9]{1,12}){1,2}")
+_TROUBLE = (ValueError, TypeError, LookupError, RecursionError, AttributeError)
+
+
+class Entry(NamedTuple):
+    """One thing, of a kind."""
+
+    kind: int
+    body: bytes
+
+
+def packed(kind: int, body: bytes) -> bytes:
+    """An entry as bytes."""
+    rest = bytes([kind]) + body
+    return len(rest).to_bytes(4, "little") + blake3(rest).digest(8) + rest
+
+
+def unpacked(data: bytes) -> Iterator[Entry]:
+    """The whole entries at the start of some bytes."""
+    at = 0
+    while at + _HEAD < len(data):
+        end = at + _HEAD + int.from_bytes(data[at : at + 4], "little")
+        rest = data[at + _HEAD : end]
+        if end > len(data) or not rest or blake3(rest).digest(8) != data[at + 4 : at + _HEAD]:
+            return
+        yield Entry(rest[0], rest[1:])
+        at = end
+
+
+def record_body(record: Record) -> bytes:
+    return dumps(record)
+
+
+def record_of(body: bytes) -> Record | None:
+    """The record of a body; none if it is not one in every field."""
+    try:
+        record = loads(body)
+        texts = (record.key, record.node, record.step, record.code, record.run, record.environment)
+        pairs = [text for pair in record.inputs for text in pair]
+        times = (record.seconds, record.made)
+        sound = (
+            all(isinstance(text, str) for text in (*texts, *pairs))
+            and all(type(number) in (int, float) for number in times)
+            and record.retention in ("cache", "durable")
+            and _sound(record.artifact, _DEPTH)
+        )
+    except _TROUBLE:
+        return None
+    return record if sound else None
+
+
+def code_body(code: str, manifest: bytes) -> bytes:
+    """A code digest and what it is made of."""
+    return code.encode("utf-8", "surrogatepass") + b"\n" + manifest
+
+
+def code_of(body: bytes) -> tuple[str, bytes] | None:
+    """The code digest of a body and what it is made of; none if it is not that."""
+    code, _, manifest = body.partition(b"\n")
+    try:
+        rows = json.loads(manifest)
+        sound = isinstance(rows, list) and all(_is_part(row) for row in rows)
+        return (code.decode("utf-8", "surrogatepass"), manifest) if sound else None
+    except _TROUBLE:
+        return None
+
+
+def run_body(run: RunRow) -> bytes:
+    """A row of a run."""
+    return _json(run)
+
+
+def run_of(body: bytes) -> RunRow | None:
+    """The row of a body; none if it is not one, or has names that are not for people."""
+    try:
+        row = RunRow(*json.loads(body.decode("utf-8", "surrogatepass")))
+        row = row._replace(
+            started=float(row.started),
+            finished=float(row.finished),
+            targets=tuple(row.targets),
+            tags=tuple(row.tags),
+            params=tuple((name, value) for name, value in row.params),
+            nodes=tuple((name, key, state, float(seconds)) for name, key, state, seconds in row.nodes),
+            process=cast(tuple[str, int, float], tuple(row.process)),
+            error="".join(sign for sign in row.error if sign.isprintable() or sign == "\n"),
+        )
+        shown = [row.id, row.pipeline, row.status, *row.targets, *row.tags]
+        shown += [text for pair in row.params for text in pair] + [text for node in row.nodes for text in node[:3]]
+        host, pid, began = row.process
+        numbers = isinstance(row.seed, int) and isinstance(pid, int) and isinstance(began, (int, float))
+        return row if numbers and host.isprintable() and all(text.isprintable() for text in shown) else None
+    except _TROUBLE:
+        return None
+
+
+def acceptance_body(acceptance: Acceptance) -> bytes:
+    """An acceptance: what is said of the record on one line, and the record on the next."""
+    return _json(acceptance[1:]) + b"\n" + dumps(acceptance.record)
+
+
+def acceptance_of(body: bytes) -> Acceptance | None:
+    """The acceptance of a body; none if it is not one in every field."""
+    said, _, line = body.partition(b"\n")
+    record = record_of(line)
+    try:
+        source, *rest = json.loads(said.decode("utf-8", "surrogatepass"))
+        found = None if record is None else Acceptance(record, Key(source), *rest)
+    except _TROUBLE:
+        return None
+    if found is None:
+        return None
+    texts = (found.source, found.before, found.pipeline, found.by, found.note, found.withdrawn)
+    times = (found.at, found.withdrawn_at)
+    sound = all(isinstance(text, str) for text in texts) and all(type(time) in (int, float) for time in times)
+    return found if sound else None
+
+
+def spoken(acceptance: Acceptance) -> float:
+    """When it was said last, in seconds since 1970."""
+    return max(acceptance.at, acceptance.withdrawn_at)
+
+
+def blobs(artifact: Artifact) -> Iterator[str]:
+    """The blobs that an artifact is made of."""
+    if artifact.where == "blob":
+        yield artifact.blob
+    for inner in (*(part for _, part in artifact.parts), *artifact.files):
+        yield from blobs(inner)
+
+
+def believable(artifact: Artifact, safe: frozenset[str]) -> bool:
+    """Can it be used though nobody vouches for it? Not if to read it can run code, or leads to files here."""
+    inner = (*(part for _, part in artifact.parts), *artifact.files)
+    known = artifact.where == "parts" or artifact.codec in safe
+    return known and artifact.where != "reference" and all(believable(one, safe) for one in inner)
+
+
+def _sound(artifact: Artifact, depth: int) -> bool:
+    where, inner = artifact.where, (*(part for _, part in artifact.parts), *artifact.files)
+    return (
+        depth > 0
+        and where in ("inline", "blob", "reference", "parts")
+        and all(isinstance(text, str) for text in (artifact.digest, artifact.codec, artifact.blob))
+        and type(artifact.size) is int
+        and isinstance(artifact.data, bytes)
+        and (where != "blob" or bool(_BLOB.fullmatch(artifact.blob) and _SUFFIX.fullmatch(artifact.data)))
+        and all(isinstance(name, str) for name, _ in artifact.parts)
+        and all(_sound(one, depth - 1) for one in inner)
+    )
+
+
+def _is_part(row: Any) -> bool:
+    return isinstance(row, list) and len(row) == 5 and all(isinstance(text, str) for text in row)
+
+
+def _json(row: Any) -> bytes:
+    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
