@@ -6,6 +6,7 @@ PlaitError
 ├── FingerprintError    a value has no content that could name it
 ├── InputChanged        a file changed while a run used it
 ├── NodeFailed          a step raised; the user's own error is its cause
+├── WorkerDied          the process that ran a step ended before the step did
 ├── ParityError         a compiled function does not give what the batch gave
 ├── CodeMismatch        a worker holds other code than the one that planned the work
 └── StoreError          the store cannot be used as asked
@@ -61,9 +62,11 @@ class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "E
         self.run = run
 
     @classmethod
-    def of(cls, node: str, error: BaseException) -> "NodeFailed":
-        """The failure of a node, with the user's own error as its cause."""
-        failure = cls(f"{node}: {type(error).__name__}: {error}", node=node)
+    def of(cls, name: str, error: BaseException, item: object = None) -> "NodeFailed":
+        """The failure of a node (`fit`, or `fit[EMEA]`), with the user's own error as its cause."""
+        node, _, label = name.partition("[")
+        item = label[:-1] or None if item is None else item
+        failure = cls(f"{name}: {type(error).__name__}: {error}", node=node, item=item)
         failure.__cause__ = error
         return failure
 
@@ -73,6 +76,21 @@ class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "E
 
 def _node_failed(message: str, node: str, item: object) -> NodeFailed:
     return NodeFailed(message, node=node, item=item)
+
+
+class WorkerDied(PlaitError):  # noqa: N818 - the word of the public surface
+    """The process that ran a step ended before the step did. `signal` names what ended it, such as "SIGKILL"."""
+
+    def __init__(self, message: str, *, signal: str = "") -> None:
+        super().__init__(message)
+        self.signal = signal
+
+    def __reduce__(self) -> Any:
+        return _worker_died, (str(self), self.signal)
+
+
+def _worker_died(message: str, signal: str) -> WorkerDied:
+    return WorkerDied(message, signal=signal)
 
 
 class ParityError(PlaitError):
@@ -103,7 +121,7 @@ def _artifact_lost(message: str, digest: str) -> ArtifactLost:
 
 
 class UndeclaredRead(UserWarning):
-    """A step read something that is not one of its arguments, so that changes in it are not seen."""
+    """A step read a file or variable that is neither an argument nor declared, so that changes in it are not seen."""
 
 
 class OpaqueCode(UserWarning):

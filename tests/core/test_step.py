@@ -10,7 +10,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from plait import GraphError, Now, Scratch, Seed, Step, auto, step
+from plait import GraphError, Now, Retry, Scratch, Seed, Step, auto, step
 
 
 @step
@@ -123,15 +123,50 @@ def test_a_lambda_without_a_name_is_refused():
 
 
 @pytest.mark.parametrize(
-    "option", [{"retry": 3}, {"timeout": "10m"}, {"resources": {"cpu": 1}}, {"executor": "threads"}]
+    ("option", "said"),
+    [
+        ({"retry": 3}, r"retry=Retry\(on=ConnectionError\)"),
+        ({"timeout": 10}, 'with its unit, such as "45s"'),
+        ({"timeout": "soon"}, "is not a length of time"),
+        ({"timeout": "0s"}, "give a length of time"),
+        ({"resources": 2}, "give pools by name"),
+        ({"resources": {"gpu": 0}}, "give a number above 0"),
+        ({"resources": {"gpu": True}}, "give a number above 0"),
+        ({"resources": {"memory": "4 gigs"}}, "is no size.*4GiB"),
+        ({"executor": 3}, 'give a name, such as "threads"'),
+    ],
 )
-def test_an_option_that_is_not_built_yet_is_refused_and_not_ignored(option):
-    with pytest.raises(GraphError, match=f"{next(iter(option))}=.* is not in this version"):
+def test_an_option_that_makes_no_sense_is_refused_at_once(option, said):
+    with pytest.raises(GraphError, match=said):
         step(**option)(lambda x: x)
 
 
-def test_a_map_is_refused_until_it_is_built():
-    with pytest.raises(GraphError, match="maps are not in this version"):
+def test_an_async_step_cannot_be_sent_to_an_executor():
+    async def ask(x: int) -> int:
+        return x
+
+    with pytest.raises(GraphError, match="runs on the event loop of this process"):
+        step(executor="threads")(ask)
+
+
+def test_how_a_step_runs_is_known_and_travels():
+    @step(
+        retry=Retry(on=(OSError, EOFError), attempts=5, wait="2s"),
+        timeout="10m",
+        resources={"gpu": 1, "memory": "4GiB"},
+        executor="processes",
+    )
+    def fit(x: int) -> int:
+        return x
+
+    options = pickle.loads(cloudpickle.dumps(fit)).definition.options
+    assert (options.timeout, options.executor) == (600.0, "processes")
+    assert options.resources == {"gpu": 1.0, "memory": 4.0 * 2**30}
+    assert (options.retry.on, options.retry.attempts, options.retry.wait) == ((OSError, EOFError), 5, 2.0)
+
+
+def test_a_map_in_which_nothing_varies_is_refused():
+    with pytest.raises(GraphError, match="nothing varies; mark it"):
         area.map([1.0])
 
 

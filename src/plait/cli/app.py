@@ -2,11 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from plait.cli import accepting, commands, history
+from plait.cli import accepting, auditing, commands, history, keys, reproducing
+from plait.cli import store as store_commands
 from plait.cli.commands import Selection
 from plait.cli.telling import Exit, out, told
 
@@ -19,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+app.add_typer(store_commands.app)
+
 Where = Annotated[
     str, typer.Argument(metavar="MODULE:PIPELINE", help="A module or .py file; and which pipeline, if it has several.")
 ]
@@ -28,7 +31,9 @@ Settings = Annotated[
 ]
 Configs = Annotated[list[str] | None, typer.Option("--config", metavar="FILE", help="YAML: params: and run:.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="From it the seeds of nodes are derived.")]
-Store = Annotated[str | None, typer.Option(metavar="FOLDER", help="Where results are kept; $PLAIT_STORE or .plait.")]
+Store = Annotated[
+    str | None, typer.Option(metavar="FOLDER|URL", help="Where results are kept; $PLAIT_STORE or .plait.")
+]
 NoStore = Annotated[bool, typer.Option("--no-store", help="Keep nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -51,14 +56,18 @@ def run(
     no_store: NoStore = False,
     executor: Annotated[str | None, typer.Option(help="sequential, threads or processes.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="How many nodes at once.")] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option("--limit", metavar="POOL=AMOUNT", help="How much there is of what steps take.")
+    ] = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Run whatever can be run, after a failure.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no report: results only.")] = False,
     json: Json = False,
 ) -> None:
     """Make what is not known yet."""
     selection = _selection(pipeline, target, set_, config, seed, store, no_store)
-    how = {"executor": executor, "workers": workers, "fail": "keep-going" if keep_going else None}
+    how: dict[str, Any] = {"executor": executor, "workers": workers, "fail": "keep-going" if keep_going else None}
     with told():
+        how["limits"] = commands.limits(limit)
         commands.run(selection.with_options(how), quiet=quiet, as_json=json)
 
 
@@ -127,6 +136,40 @@ def accept(
 
 
 @app.command()
+def audit(
+    pipeline: Where,
+    target: Targets = None,
+    set_: Settings = None,
+    config: Configs = None,
+    seed: Seed = None,
+    store: Store = None,
+    no_store: NoStore = False,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many nodes of each step are made again; 3.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Make all of them again.")] = False,
+    json: Json = False,
+) -> None:
+    """Make nodes again under other conditions: which steps do not always give the same, or read what is not declared?
+
+    The exit code is 1 if anything was found. Steps that may cost money are left out, unless they are named.
+    """
+    selection = _selection(pipeline, target, set_, config, seed, store, no_store)
+    if all_ and sample is not None:
+        raise typer.BadParameter("give --sample or --all, not both")
+    few = selection.with_options({"sample": sample})
+    with told():
+        auditing.audit(few._replace(options={**few.options, "sample": None}) if all_ else few, as_json=json)
+
+
+@app.command("keys")
+def keys_(new: Annotated[bool, typer.Option("--new", help="Make one, to sign with from now on.")] = False) -> None:
+    """List the keys with which shared results are signed, or make one."""
+    with told():
+        keys.new() if new else keys.listed()
+
+
+@app.command()
 def graph(
     pipeline: Where,
     format_: Annotated[Literal["text", "mermaid", "html", "svg"], typer.Option("--format", "-f")] = "text",
@@ -158,6 +201,21 @@ def show(
     """Show what became of a run, or the value of a node."""
     with told():
         history.show(what, node, store)
+
+
+@app.command()
+def reproduce(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run by its id, or 'last'.")],
+    node: Annotated[str, typer.Argument(metavar="NODE", help="A node that failed in it.")],
+    store: Store = None,
+    pdb: Annotated[bool, typer.Option("--pdb", help="Open the debugger where it raises.")] = False,
+) -> None:
+    """Call a failed node again, with the same inputs and the same seed; in this process, and keep nothing."""
+    with told():
+        reproducing.reproduce(run, node, store, debug=pdb)
+
+
+app.command()(store_commands.tag)
 
 
 def _selection(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from plait import configuration
 from plait.cli.loading import loaded
 from plait.cli.telling import Exit, failed, out, say
-from plait.core.sources import Output
+from plait.core.sources import outputs
 from plait.errors import NodeFailed, ParameterError, PlaitError
 from plait.pipeline import Pipeline
 from plait.runtime.listening import Listener
@@ -62,6 +62,16 @@ def _set(pipeline: Pipeline[..., Any], name: str, text: str) -> Pipeline[..., An
         raise
 
 
+def limits(said: Sequence[str] | None) -> dict[str, Any] | None:
+    """The pools that options name, and how much there is in each: `gpu=2`, `memory=16GiB`."""
+    if not said:
+        return None
+    for one in said:
+        if "=" not in one:
+            raise ParameterError(f"--limit {one}: write POOL=AMOUNT, such as gpu=2 or memory=16GiB")
+    return {name.strip(): configuration.value(text) for name, _, text in (one.partition("=") for one in said)}
+
+
 def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
     """Runs; prints the report and the small results."""
     pipeline, tally = selection.pipeline(), Tally()
@@ -94,9 +104,9 @@ def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
 
 def _failures(outcome: Run[Any]) -> list[NodeFailed]:
     found = []
-    for node, _, error in outcome.failures:
-        failure = NodeFailed(f"{node}: {type(error).__name__}: {error}", node=node)
-        failure.__cause__ = error
+    for one in outcome.failures:
+        failure = NodeFailed(f"{one.where}: {one.kind}: {one.message}", node=one.node, item=one.item)
+        failure.__cause__ = one.error
         found.append(failure)
     return found
 
@@ -105,6 +115,8 @@ def _results(pipeline: Pipeline[..., Any], outcome: Run[Any], targets: tuple[str
     """The values that were asked for, or that nobody reads, as far as they are small."""
     found = {}
     for name in targets or pipeline.graph.sinks():
+        if outcome.states.get(name) == "skipped" and outcome.ok:  # no switch chose it
+            continue
         try:
             if _size(outcome, name) <= _SMALL:
                 found[name] = outcome[name]
@@ -116,11 +128,8 @@ def _results(pipeline: Pipeline[..., Any], outcome: Run[Any], targets: tuple[str
 
 def _size(outcome: Run[Any], name: str) -> int:
     """How many bytes a result is kept in; none, if it is only in memory."""
-    source = outcome._source(name)
-    if not isinstance(source, Output):
-        return 0
-    artifact = outcome._artifact(source)
-    return artifact.size + sum(part.size for _, part in artifact.parts)
+    artifacts = [outcome._artifact(one) for one in outputs(outcome._plain(outcome._source(name)))]
+    return sum(artifact.size + sum(part.size for _, part in artifact.parts) for artifact in artifacts)
 
 
 def _aligned(results: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -141,7 +150,7 @@ def _as_json(outcome: Run[Any], tally: Tally, results: Mapping[str, Any]) -> dic
         "status": outcome.status,
         "seconds": round(outcome.seconds, 6),
         "nodes": outcome.states,
-        "failures": {node: f"{type(error).__name__}: {error}" for node, _, error in outcome.failures},
+        "failures": {one.where: f"{one.kind}: {one.message}" for one in outcome.failures},
         "results": {name: value if _is_plain(value) else brief(value) for name, value in results.items()},
     }
 

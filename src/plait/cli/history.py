@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from plait import plugins
 from plait.cli.loading import loaded
 from plait.cli.telling import out
+from plait.core.addresses import node_of, parsed
 from plait.core.definition import near
 from plait.core.digest import Key
 from plait.core.durations import readable
@@ -30,6 +31,7 @@ from plait.show.values import printable, shown
 
 _RUN = re.compile(r"\d{8}-[0-9a-f-]*|last")
 _MANY = 10_000  # runs that are searched for an id
+_ITEMS = 20  # of a map, that are shown
 
 
 class Place(NamedTuple):
@@ -120,9 +122,11 @@ def _latest(place: Place, pipeline: str, node: str) -> RunRow:
 
 
 def _nodes(row: RunRow, address: str) -> list[tuple[str, str, str, float]]:
-    """The node that an address is of, or of a part of which it is."""
-    whole = [node for node in row.nodes if node[0] == address]
-    return whole or [node for node in row.nodes if node[0] == address.rpartition(".")[0]]
+    """The node that an address is of, or of a part of which it is; of a mapped one, all its items."""
+    node, item, part = parsed(address)
+    name = address if part is None else address.removesuffix(f".{part}")
+    found = [one for one in row.nodes if one[0] == address] or [one for one in row.nodes if one[0] == name]
+    return found or ([one for one in row.nodes if node_of(one[0]) == node] if item is None else [])
 
 
 def _of_run(row: RunRow, ledger: Ledger) -> str:
@@ -153,6 +157,10 @@ def _of_node(row: RunRow, address: str, place: Place) -> str:
     found = _nodes(row, address)
     if not found:
         raise PlaitError(f"the run {row.id} has no node {address!r}{near(address, [name for name, *_ in row.nodes])}")
+    if len(found) > 1:
+        part = parsed(address).part
+        shown = [_of_node(row, name if part is None else f"{name}.{part}", place) for name, *_ in found[:_ITEMS]]
+        return "\n\n".join([*shown, *([f"… and {len(found) - _ITEMS} more items"] if len(found) > _ITEMS else [])])
     node, key, state, _ = found[0]
     record = place.ledger.find([Key(key)]).get(Key(key)) if key else None
     if record is None:

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from plait.core.ambient import Kind, ambient_kind, auto
+from plait.core.retrying import Retry
 from plait.errors import GraphError
 
 EMPTY: Any = inspect.Parameter.empty
@@ -33,13 +34,17 @@ class Input(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What `@step(...)` was told. The first five are identity, the last is for finding."""
+    """What `@step(...)` was told. The first five are identity, the next four how it runs, the last is for finding."""
 
     version: str = ""
     depends_on: tuple[object, ...] = ()
     ignore: tuple[object, ...] = ()
     env: tuple[str, ...] = ()
     cache: bool | float = True  # or for how many seconds
+    retry: Retry | None = None
+    timeout: float | None = None  # seconds
+    resources: Mapping[str, float] = {}
+    executor: str | None = None
     tags: frozenset[str] = frozenset()
 
 
@@ -100,6 +105,11 @@ class Definition:
         return [given.name for given in self.inputs]
 
     @property
+    def asynchronous(self) -> bool:
+        """Is its function an `async def`, whose result is what comes of awaiting it?"""
+        return inspect.iscoroutinefunction(underlying(self.fn))
+
+    @property
     def result_class(self) -> type:
         """What parts are joined by."""
         return self.returns if isinstance(self.returns, type) else tuple
@@ -154,13 +164,13 @@ def _read(definition: Definition) -> tuple[Mapping[str, Any], Any, Mapping[str, 
                 f"{definition.name}({name} = auto): auto is for Seed, numpy.random.Generator, Scratch and Now; "
                 f"annotate {name} as one of these, or give it a default of its own"
             )
-    return hints, returns, _parts(returns), ambient
+    return hints, returns, parts_of(returns), ambient
 
 
-def _parts(returns: Any) -> Mapping[str, Any]:
+def parts_of(returns: Any) -> Mapping[str, Any]:
     """The parts of a result type, by name.
 
-    >>> list(_parts(tuple[int, str])), _parts(tuple[int, ...])
+    >>> list(parts_of(tuple[int, str])), parts_of(tuple[int, ...])
     (['0', '1'], {})
     """
     origin = typing.get_origin(returns) or returns

@@ -7,13 +7,16 @@
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from plait.core.ambient import auto, outside_a_run
 from plait.core.definition import Definition, Options, near, underlying
 from plait.core.durations import seconds
+from plait.core.looping import Each, mapped
+from plait.core.resources import amounts
+from plait.core.retrying import Retry
 from plait.errors import GraphError
 
 P = ParamSpec("P")
@@ -22,9 +25,13 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Tracer(Protocol):
-    """What turns a call of a step into a node, while a `@pipeline` function is traced."""
+    """What turns calls of steps, and verbs on their results, into graph, while a `@pipeline` function is traced."""
 
     def call(self, step: "Step[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Any: ...
+    def map(self, step: "Step[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any], keyed: bool, /) -> Any: ...
+    def each(self, items: Any, /) -> Any: ...
+    def switch(self, selector: Any, branches: Mapping[Any, Any], default: Any, /) -> Any: ...
+    def attempt(self, value: Any, /) -> Any: ...
 
 
 TRACER: ContextVar[Tracer | None] = ContextVar("plait_tracer", default=None)
@@ -66,8 +73,12 @@ class Step(Generic[P, R_co]):
         if tracer is not None:
             return cast(R_co, tracer.call(self, args, kwargs))
         definition = self.definition
+        if any([type(value) is Each for value in (*args, *kwargs.values())]):
+            raise GraphError(f"{self.name}(...) got each(...): write {self.name}.map(...) to run it once an item")
         for given in definition.inputs[len(args) :]:
-            if given.default is auto and kwargs.get(given.name, auto) is auto:
+            if given.name in self.values and given.name not in kwargs:
+                kwargs[given.name] = self.values[given.name]
+            elif given.default is auto and kwargs.get(given.name, auto) is auto:
                 kwargs[given.name] = outside_a_run(definition.ambient[given.name])
         return cast(R_co, definition.fn(*args, **kwargs))
 
@@ -119,13 +130,46 @@ class Step(Generic[P, R_co]):
         sources = {name: source for name, source in self.sources.items() if name not in given}
         return Step(self.definition, self.name, sources, {**self.values, **given})
 
+    @overload
+    def map(self: "Step[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs) -> list[T]: ...
+    @overload
+    def map(self, *args: P.args, **kwargs: P.kwargs) -> list[R_co]: ...
     def map(self, *args: Any, **kwargs: Any) -> Any:
-        """Not in this version: one run of the step for each item."""
-        raise GraphError(f"{self.name}.map: maps are not in this version of plait; loop inside one step instead")
+        """Runs the step once for each item of what is marked with `each`, and gives the results as a list.
 
+        In a pipeline each item is a node of its own, with its own key, seed and record. Raises `GraphError` where
+        nothing is marked, or where what is zipped has different lengths.
+
+        >>> from plait import each
+        >>> @step
+        ... def power(x: int, n: int) -> int:
+        ...     return x**n
+        >>> power.map(each([1, 2, 3]), n=2)
+        [1, 4, 9]
+        """
+        return self._mapped(args, kwargs, keyed=False)
+
+    @overload
+    def map_values(self: "Step[P, Coroutine[Any, Any, T]]", *args: P.args, **kwargs: P.kwargs) -> dict[str, T]: ...
+    @overload
+    def map_values(self, *args: P.args, **kwargs: P.kwargs) -> dict[str, R_co]: ...
     def map_values(self, *args: Any, **kwargs: Any) -> Any:
-        """Not in this version: one run of the step for each value of a dict."""
-        raise GraphError(f"{self.name}.map_values: maps are not in this version of plait; loop inside one step instead")
+        """Like `map`, with the results as a dict: by the keys of the dict that is marked, or by texts that differ.
+
+        >>> from plait import each
+        >>> @step
+        ... def size(name: str) -> int:
+        ...     return len(name)
+        >>> size.map_values(each(["north", "east"]))
+        {'north': 5, 'east': 4}
+        """
+        return self._mapped(args, kwargs, keyed=True)
+
+    def _mapped(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, keyed: bool) -> Any:
+        tracer = TRACER.get()
+        if tracer is not None:
+            return tracer.map(self, args, kwargs, keyed)
+        return mapped(f"{self.name}.{'map_values' if keyed else 'map'}", self, args, kwargs, keyed=keyed)
 
     def _check_inputs(self, verb: str, given: Mapping[str, Any]) -> None:
         names = self.definition.input_names
@@ -193,9 +237,9 @@ def step(
     ignore: Sequence[object] = (),
     env: Sequence[str] = (),
     cache: bool | str = True,
-    retry: object = None,
+    retry: Retry | None = None,
     timeout: str | None = None,
-    resources: Mapping[str, int | str] | None = None,
+    resources: Mapping[str, float | str] | None = None,
     executor: str | None = None,
     tags: Collection[str] = (),
 ) -> Callable[[Callable[P, T]], Step[P, T]]: ...
@@ -209,9 +253,9 @@ def step(
     ignore: Sequence[object] = (),
     env: Sequence[str] = (),
     cache: bool | str = True,
-    retry: object = None,
+    retry: Retry | None = None,
     timeout: str | None = None,
-    resources: Mapping[str, int | str] | None = None,
+    resources: Mapping[str, float | str] | None = None,
     executor: str | None = None,
     tags: Collection[str] = (),
 ) -> Any:
@@ -227,8 +271,17 @@ def step(
     - `env`: names of environment variables that it reads; their values count.
     - `cache`: `False` runs it each time (effects on the outside world); `"12h"` takes results for that long.
 
-    How it is found: `tags`, any words. `retry`, `timeout`, `resources` and `executor` are not in this version and
-    refused. Raises `GraphError` for a function that cannot be a step, and says what to write instead.
+    How it runs, which never changes what its results are called:
+
+    - `retry`: which exceptions may pass, so that the step is called again: a `Retry`.
+    - `timeout`: for how long it may run, such as `"10m"`; then the process that runs it is killed. An `async def`
+      step is cancelled.
+    - `resources`: what it takes from pools while it runs, such as `{"gpu": 1, "memory": "4GiB"}`; `run(limits=...)`
+      says how much there is. `cpu` is also the number of threads that numeric libraries use inside the step.
+    - `executor`: where it runs, whatever the run says: `"threads"` for a step that waits, beside processes.
+
+    How it is found: `tags`, any words. Raises `GraphError` for a function that cannot be a step, and for options that
+    make no sense, and says what to write instead.
 
     >>> @step
     ... def double(x: int) -> int:
@@ -236,10 +289,6 @@ def step(
     >>> double(4)
     8
     """
-    later = {"retry": retry, "timeout": timeout, "resources": resources, "executor": executor}
-    for option, value in later.items():
-        if value is not None:
-            raise GraphError(f"@step({option}=...) is not in this version of plait; leave it out")
     for option, entries in {"depends_on": depends_on, "ignore": ignore, "env": env, "tags": tags}.items():
         if isinstance(entries, str):
             raise GraphError(f"@step({option}={entries!r}): give a list: {option}=[{entries!r}]")
@@ -251,6 +300,10 @@ def step(
         ignore=tuple(ignore),
         env=tuple(env),
         cache=seconds(cache) if isinstance(cache, str) else cache,
+        retry=_retry(retry),
+        timeout=None if timeout is None else _timeout(timeout),
+        resources={} if resources is None else amounts("@step(resources=...)", resources),
+        executor=_executor(executor),
         tags=frozenset(tags),
     )
     made_in = inspect.currentframe()
@@ -258,6 +311,27 @@ def step(
     if fn is None:
         return functools.partial(_make, name=name, options=options, frame=frame)
     return _make(fn, name=name, options=options, frame=frame)
+
+
+def _retry(retry: object) -> Retry | None:
+    if retry is not None and not isinstance(retry, Retry):
+        raise GraphError(f"@step(retry={retry!r}): say which errors may pass: retry=Retry(on=ConnectionError)")
+    return retry
+
+
+def _timeout(timeout: object) -> float:
+    length = seconds(timeout) if isinstance(timeout, str) else 0.0
+    if not length:
+        raise GraphError(f'@step(timeout={timeout!r}): give a length of time with its unit, such as "45s" or "10m"')
+    return length
+
+
+def _executor(executor: object) -> str | None:
+    if executor is not None and (not isinstance(executor, str) or not executor):
+        raise GraphError(
+            f'@step(executor={executor!r}): give a name, such as "threads"; a pool of your own is for run(executor=...)'
+        )
+    return executor
 
 
 def _make(fn: Callable[..., Any], *, name: str | None, options: Options, frame: Any) -> Step[..., Any]:
@@ -276,8 +350,10 @@ def _make(fn: Callable[..., Any], *, name: str | None, options: Options, frame: 
     function = underlying(fn)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise GraphError(f"{called} is a generator function; a result must be whole: return a list")
-    if inspect.iscoroutinefunction(function):
-        raise GraphError(f"{called} is an async def; async steps are not in this version of plait")
+    if inspect.iscoroutinefunction(function) and options.executor is not None:
+        raise GraphError(
+            f"{called} is an async def: it runs on the event loop of this process, beside others; leave out executor="
+        )
     textual = any(isinstance(hint, str) for hint in getattr(function, "__annotations__", {}).values())
     local = frame.f_locals if textual and frame.f_locals is not frame.f_globals else None
     made: Step[..., Any] = Step(Definition(fn, check_name(called), options, local), called, {}, {})

@@ -14,12 +14,14 @@ from typing import Any
 from plait.core.containers import IMMUTABLE, is_container, rebuilt
 from plait.core.digest import Digest
 from plait.core.graph import Node
-from plait.core.sources import constants, params
+from plait.core.sources import Ambient, Const, Output, Param, constants, params
 from plait.errors import ArtifactLost, InputChanged
 from plait.files import Dir, File, content_of
 from plait.ports import Blobs, Codec, FileCodec
 
 Held = Mapping[str, Sequence[File | Dir]]
+
+_NO_CONSTANT = frozenset({Output, Param, Ambient})
 
 
 class Contents:
@@ -56,6 +58,8 @@ class Contents:
         """Names the files that nodes were given in the graph, so that workers know of them too."""
         for node in nodes:
             for name, source in node.inputs:
+                if type(source) in _NO_CONSTANT or (isinstance(source, Const) and type(source.value) in IMMUTABLE):
+                    continue
                 for constant in constants(source) if name not in node.definition.unkeyed else ():
                     for file in files_in(constant):
                         try:

@@ -43,6 +43,15 @@ class Failed(NamedTuple):
     seconds: float
 
 
+class Retried(NamedTuple):
+    """A node's attempt failed, and it is tried again after a wait."""
+
+    node: str
+    attempt: int  # that failed: 1 is the first
+    error: str
+    wait: float  # seconds until the next one
+
+
 class Skipped(NamedTuple):
     """A node was not run, because another one failed."""
 
@@ -57,6 +66,13 @@ class Lost(NamedTuple):
     digest: Digest
 
 
+class Unfolds(NamedTuple):
+    """There is more to do: a mapped node of the graph is so many more nodes of the run."""
+
+    node: str
+    items: int
+
+
 class RunFinished(NamedTuple):
     """A run ends: done, failed or cancelled."""
 
@@ -65,4 +81,4 @@ class RunFinished(NamedTuple):
     seconds: float
 
 
-RunEvent = RunStarted | Started | Cached | Finished | Failed | Skipped | Lost | RunFinished
+RunEvent = RunStarted | Started | Cached | Finished | Failed | Retried | Skipped | Lost | Unfolds | RunFinished

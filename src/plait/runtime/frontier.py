@@ -1,58 +1,71 @@
-"""Which nodes can run now, and whose values nobody will read any more: the counting behind the scheduler."""
+"""Which nodes wait for which, and whose values nobody will read any more: the counting behind the scheduler."""
 
-import heapq
-from collections.abc import Iterable, Mapping, Sequence
-
-from plait.core.graph import Graph
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 
 class Frontier:
     """The part of a graph that a run needs, and how far it has come.
 
-    Nodes are taken in the order of the longest remaining path, where several can run at once; else depth first, so
-    that few values are alive.
+    It can grow while the run goes on: `add` takes nodes that nobody knew of before, `wait` lets a node wait for more.
     """
 
-    def __init__(self, graph: Graph, needed: Sequence[str], given: Iterable[str], *, parallel: bool) -> None:
-        given = list(given)
-        self.needed = needed
-        self.parents: Mapping[str, Sequence[str]] = graph.reads
+    def __init__(
+        self,
+        reads: dict[str, tuple[str, ...]],
+        needed: Iterable[str],
+        given: Iterable[str],
+        known: Collection[str],
+        weigh: Callable[[str], float] | None,
+    ) -> None:
+        self.parents = reads
+        self.needed = list(needed)
+        given = set(given)
         self.children: dict[str, list[str]] = {name: [] for name in (*self.needed, *given)}
         self.waiting: dict[str, int] = {}  # for how many nodes each node waits
-        children, known = self.children, set(given)
+        self._known = known  # the nodes that are known by now
+        self._weigh = weigh  # how long a node takes; none, if nobody asks for the longest path
+        children, parents_of = self.children, self.parents
         for name in self.needed:
-            parents = self.parents[name]
-            self.waiting[name] = len(parents) if not known else len([p for p in parents if p not in known])
+            parents = parents_of[name]
+            self.waiting[name] = len(parents) if not given else len([p for p in parents if p not in given])
             for parent in parents:
                 children[parent].append(name)
         self.readers = {name: len(readers) for name, readers in children.items()}  # that are not done yet
-        self._ranks = _ranks(self.needed, children) if parallel else None
-        self._ready: list[str] = []
-        self._ranked: list[tuple[tuple[int, int], str]] = []
+        self.remaining: dict[str, float] = {}  # how long the longest path is that begins with a node
+        self._measure(self.needed)
 
     def first(self) -> list[str]:
         """The nodes that wait for nobody."""
         return [name for name in self.needed if not self.waiting[name]]
 
-    def push(self, names: Sequence[str]) -> None:
-        """Makes nodes ready to be taken."""
-        if self._ranks is None:
-            self._ready.extend(names if len(names) < 2 else reversed(names))
-            return
-        for name in names:
-            heapq.heappush(self._ranked, (self._ranks[name], name))
+    def add(self, reads: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
+        """Takes in new nodes, each with those that it reads, after these: the nodes that wait for nobody."""
+        added = []
+        for name, parents in reads:
+            self.parents[name] = parents
+            self.children.setdefault(name, [])  # a reader of it may have been added before it
+            self.readers.setdefault(name, 0)
+            self.waiting[name] = 0
+            added.append(name)
+            self._link(name, parents)
+        self.needed += added
+        self._measure(added)
+        return [name for name in added if not self.waiting[name]]
 
-    def pop(self) -> str:
-        """Takes the most urgent node that is ready."""
-        return self._ready.pop() if self._ranks is None else heapq.heappop(self._ranked)[1]
+    def hold(self, name: str) -> None:
+        """Takes in a value that is known, reads nothing, and is read as those of nodes are."""
+        self.parents[name] = ()
+        self.children.setdefault(name, [])
+        self.readers.setdefault(name, 0)
 
-    def __bool__(self) -> bool:
-        return bool(self._ready or self._ranked)
-
-    def clear(self) -> None:
-        """Nothing more is to be taken."""
-        self._ready.clear()
-        self._ranked.clear()
+    def wait(self, name: str, parents: Sequence[str]) -> None:
+        """A node that is not done reads more nodes, and waits for those of them that are not known."""
+        more = tuple(parent for parent in parents if parent not in self.parents[name])
+        self.parents[name] += more
+        self._link(name, more)
+        if self._weigh is not None:
+            for parent in more:
+                self._raise(parent, self.remaining[name])
 
     def known(self, name: str) -> list[str]:
         """A node is known: those that waited for it last."""
@@ -89,10 +102,28 @@ class Frontier:
                     stack.append(child)
         return list(found)
 
+    def _link(self, name: str, parents: Iterable[str]) -> None:
+        for parent in parents:
+            self.children.setdefault(parent, []).append(name)
+            self.readers[parent] = self.readers.get(parent, 0) + 1
+            self.waiting[name] += parent not in self._known
 
-def _ranks(needed: Sequence[str], children: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
-    """The longest remaining path first; then the order of the graph."""
-    length: dict[str, int] = {}
-    for name in reversed(needed):
-        length[name] = 1 + max((length[child] for child in children[name]), default=0)
-    return {name: (-length[name], place) for place, name in enumerate(needed)}
+    def _measure(self, names: Sequence[str]) -> None:
+        """The longest remaining path of each, those who read before those they read."""
+        if self._weigh is None:
+            return
+        remaining = self.remaining
+        for name in reversed(names):
+            behind = max((remaining.get(child, 0.0) for child in self.children[name]), default=0.0)
+            remaining[name] = self._weigh(name) + behind
+
+    def _raise(self, name: str, behind: float) -> None:
+        stack = [(name, behind)]
+        while stack:
+            name, behind = stack.pop()
+            if self._weigh is None or name not in self.remaining or name in self._known:
+                continue
+            length = self._weigh(name) + behind
+            if length > self.remaining[name]:
+                self.remaining[name] = length
+                stack += [(parent, length) for parent in self.parents[name]]

@@ -1,8 +1,10 @@
 """Finding out what a run would do: the walk of the scheduler, without the work."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from plait.core.addresses import node_of
+from plait.core.demand import deciding
 from plait.core.digest import Digest, Key
 from plait.core.graph import Node
 from plait.core.keys import arguments, node_key
@@ -12,9 +14,11 @@ from plait.core.records import Artifact, Record
 from plait.core.sources import outputs
 from plait.ports import Clock, Ledger
 from plait.runtime.digests import InputDigests
-from plait.runtime.execute import is_fresh, is_usable
+from plait.runtime.foreseeing import Foreseeing
 from plait.runtime.plan import Plan, Planned
 from plait.runtime.request import Request
+from plait.runtime.results import is_fresh, is_usable
+from plait.runtime.unfolding import reads
 from plait.runtime.vault import Vault
 
 _EARLIER = 100  # records of a step that are looked at
@@ -23,8 +27,24 @@ _EARLIER = 100  # records of a step that are looked at
 def plan(request: Request, *, vault: Vault, ledger: Ledger | None, clock: Clock) -> Plan:
     """What `execute` would do with a request."""
     planning = Planning(request, vault, ledger, clock)
-    given = [planning.give(name, value) for name, value in request.given.items()]
-    return Plan(request.graph.name, given + [planning.node(name) for name in request.needed])
+    planned = [planning.give(name, value) for name, value in request.given.items()]
+    if not request.graph.folded:
+        return Plan(request.graph.name, planned + [planning.node(node) for node in nodes(planning)])
+    foreseen = Foreseeing(planning)
+    planned += [planning.node(node) for node in foreseen.nodes()]
+    planned += foreseen.others()
+    places = {name: place for place, name in enumerate(request.graph.nodes)}
+    return Plan(
+        request.graph.name, sorted(planned, key=lambda one: (places[node_of(one.node)], foreseen.place(one.node)))
+    )
+
+
+def nodes(planning: "Planning") -> Iterator[Node]:
+    """The nodes that a run would have, each after those that it reads, as far as they are known."""
+    request = planning.request
+    if request.graph.folded:
+        return Foreseeing(planning).nodes()
+    return (request.graph.nodes[name] for name in request.needed)
 
 
 class Planning:
@@ -33,21 +53,28 @@ class Planning:
     def __init__(self, request: Request, vault: Vault, ledger: Ledger | None, clock: Clock) -> None:
         self.request, self.vault, self.ledger, self.clock = request, vault, ledger, clock
         self.artifacts: dict[str, Artifact] = {}  # of the nodes that are known
+        self.read = request.read.union(deciding(request.graph)) if request.graph.folded else request.read
         self.digests = InputDigests(vault.naming, request.surface, self.artifacts)
 
     def give(self, name: str, value: Any) -> Planned:
         """A node whose value was given."""
         if self.ledger is not None:
-            self.artifacts[name] = self.vault.given(self.request.graph.nodes[name].definition, value)
+            definition = self.request.graph.nodes[node_of(name)].definition
+            if name not in self.request.graph.whole:  # else each of its values is given by itself
+                self.artifacts[name] = self.vault.given(definition, value)
         return Planned(name, "given")
 
-    def node(self, name: str) -> Planned:
+    def node(self, node: Node) -> Planned:
         """What would become of a node, when all before it were looked at."""
-        node = self.request.graph.nodes[name]
+        folded = self.request.graph.folded
+        parents = reads(node) if folded else self.request.graph.reads[node.name]
+        return self._node(node, parents)._replace(reads=parents)
+
+    def _node(self, node: Node, parents: tuple[str, ...]) -> Planned:
+        name = node.name
         if self.ledger is None:
             return Planned(name, "run", (Reason("nothing is kept"),))
-        known = {*self.artifacts, *self.request.given}
-        unknown = tuple(parent for parent in self.request.graph.reads[name] if parent not in known)
+        unknown = tuple(p for p in parents if p not in self.artifacts and p not in self.request.given)
         if unknown:
             return self._waiting(self.ledger, node, unknown)
         given = arguments(node, self.digests)
@@ -55,10 +82,10 @@ class Planning:
         record = self.ledger.find([key]).get(key)
         if record is None:
             return self._missed(self.ledger, node, given, key)
-        if not is_fresh(node, record, self.clock.now()):
+        if not is_fresh(node, record, self.clock):
             word = "too old" if node.definition.options.cache else "runs each time"
             return Planned(name, "run", (Reason(word),), key=key)
-        if not is_usable(record.artifact, self.vault, read=name in self.request.read):
+        if not is_usable(record.artifact, self.vault, read=node_of(name) in self.read):
             return Planned(name, "run", (Reason("its bytes are gone or changed"),), key=key)
         self.artifacts[name] = record.artifact
         return Planned(name, "hit", seconds=record.seconds, key=key)
@@ -66,7 +93,8 @@ class Planning:
     def _missed(self, ledger: Ledger, node: Node, given: list[tuple[str, Digest]], key: Key) -> Planned:
         """A node whose key was never seen."""
         code = self.vault.naming.code(node.definition).digest
-        found = reasons(node, code, given, ledger.earlier(self.vault.naming.home(node.definition)))
+        kind = self._kinds(node)
+        found = reasons(node.name, code, given, ledger.earlier(self.vault.naming.home(node.definition)), kind)
         before = found[0].before
         if before is not None and found[0].word != "environment" and not self.same_surroundings(node, before):
             found.append(Reason("environment", before=before))
@@ -91,9 +119,13 @@ class Planning:
         fits = any(record.code == code and set(known) <= set(record.inputs) for record in earlier)
         if fits or (before.code == code and len(earlier) == _EARLIER):  # there may be more records than were asked for
             return Planned(node.name, "wait", waits_for=unknown)
-        found = differences(before, code, known, lambda name: kind_of(node, name))
+        found = differences(before, code, known, self._kinds(node))
         found = [reason for reason in found if reason.input not in missing]
         return Planned(node.name, "run", tuple(found), self._changed(ledger, node, found), unknown)
+
+    def _kinds(self, node: Node) -> Callable[[str], str]:
+        """What each input is, as the graph says it: an item may have become a constant."""
+        return lambda name: kind_of(self.request.graph.nodes[node_of(node.name)], name)
 
     def _changed(self, ledger: Ledger, node: Node, found: Sequence[Reason]) -> tuple[Change, ...]:
         """What of a node's code is not what it was."""

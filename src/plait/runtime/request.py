@@ -1,12 +1,13 @@
 """What is asked of a run, and what it has come to."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from plait.core.digest import Digest, Key
 from plait.core.graph import Graph
 from plait.core.records import Artifact
-from plait.core.sources import Output
+from plait.core.sources import Output, Source
+from plait.core.unfolding import Unfolding
 
 if TYPE_CHECKING:
     from plait.runtime.resolve import Surface
@@ -26,6 +27,8 @@ class Request(NamedTuple):
     run: str
     environment: Digest
     fail: Literal["fast", "keep-going"]
+    limits: Mapping[str, float] = {}  # noqa: RUF012 - nobody changes it
+    roots: tuple[Source, ...] = ()  # what is asked for, where it takes a run to say which nodes that needs
 
 
 class State:
@@ -38,4 +41,8 @@ class State:
         self.states: dict[str, str] = {}  # given, hit, run, failed, skipped
         self.seconds: dict[str, float] = {}
         self.failures: dict[str, BaseException] = {}
+        self.attempted: set[str] = set()  # of these: those that only somebody reads who takes errors as values
+        self.replays: dict[str, Callable[[], Any]] = {}  # of failed nodes: to call them once more
         self.because: dict[str, str] = {}  # of a skipped node: which one failed
+        self.unchosen: dict[str, str] = {}  # of a node that no switch chose: what decided that
+        self.unfolding: Unfolding | None = None  # what became of maps and switches

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, assert_never
 
 from plait.core.ambient import Kind, generator
+from plait.core.grafting import field_at
 from plait.core.seeds import derive
-from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
+from plait.core.sources import Ambient, Attempt, Choice, Collect, Const, Gather, Item, Output, Param, Source
+from plait.core.sweeping import origin
 from plait.runtime.vault import Vault
 
 
@@ -18,6 +20,11 @@ class Surface(NamedTuple):
     seed: int
     now: datetime
     params: Mapping[str, Any]  # canonical values by address
+    seeds: Mapping[str, int] = {}  # noqa: RUF012 - nobody changes it; of a sweep, by the namespaces of its settings
+
+    def origin(self, node: str) -> tuple[int, str]:
+        """The seed and the name from which a node's seeds come."""
+        return origin(node, self.seeds, self.seed)
 
 
 def argument(
@@ -28,10 +35,7 @@ def argument(
         case Output():
             return vault.share(output(source))
         case Param(address, path):
-            value = surface.params[address]
-            for field in path:
-                value = getattr(value, field)
-            return vault.share(value)
+            return vault.share(field_at(surface.params[address], path))
         case Const(value):
             return vault.share(value)
         case Ambient(kind):
@@ -39,6 +43,8 @@ def argument(
         case Collect(kind, items, keys):
             values = [argument(item, surface, vault, output, ambient) for item in items]
             return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
+        case Item() | Gather() | Choice() | Attempt():
+            raise TypeError(f"{source} has no value before it is unfolded")
         case _:
             assert_never(source)
 
@@ -62,9 +68,9 @@ class Ambients:
     def __call__(self, kind: Kind) -> Any:
         match kind:
             case "seed":
-                return seed_of(self._surface.seed, self._node, kind)
+                return seed_of(*self._surface.origin(self._node), kind)
             case "rng":
-                return generator(seed_of(self._surface.seed, self._node, kind))
+                return generator(seed_of(*self._surface.origin(self._node), kind))
             case "now":
                 return self._surface.now
             case "scratch":

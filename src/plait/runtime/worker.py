@@ -1,23 +1,37 @@
 """One node's work: its arguments, the call, the result made canonical and kept. The same wherever it runs."""
 
+import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from plait.core.calling import call, check_result
 from plait.core.containers import IMMUTABLE
+from plait.core.definition import Definition
 from plait.core.digest import Digest, Key
 from plait.core.graph import Node
 from plait.core.matching import fits
 from plait.core.records import Artifact
 from plait.core.sources import Output, outputs
-from plait.errors import CodeMismatch, PlaitError, UndeclaredRead
+from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead
+from plait.runtime.environment import surroundings
 from plait.runtime.naming import Told, collecting, warn_once
+from plait.runtime.native_threads import cores, limit
+from plait.runtime.randomness import drawing, seeded, shared_by
 from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.traces import Broken, broken
+from plait.runtime.travel import culprit, travels
 from plait.runtime.vault import Vault
+from plait.runtime.watchdog import deadline, leash
+from plait.secret import mask, travelling
+
+Call: TypeAlias = Callable[[Definition, Mapping[str, Any]], Any]
+
+
+class StaysHereError(PlaitError):
+    """A result cannot leave the process that made it."""
 
 
 class Done(NamedTuple):
@@ -38,12 +52,24 @@ class Job(NamedTuple):
     artifacts: Mapping[str, tuple[Artifact, type]]
     surface: Surface
     read: bool
+    timeout: float | None = None  # seconds
+    trace: str = ""  # the file in which the worker says what it did when its time was over
+    big: Mapping[str, Artifact] = {}  # parameters that are read from the store
 
 
 def perform(
-    node: Node, key: Key | None, vault: Vault, surface: Surface, output: Callable[[Output], Any], *, read: bool
+    node: Node,
+    key: Key | None,
+    vault: Vault,
+    surface: Surface,
+    output: Callable[[Output], Any],
+    *,
+    read: bool,
+    call: Call = call,
 ) -> Done:
     """Runs a node; `output` gives what other nodes made, `read` says whether another one reads this.
+
+    `call` is how its step is called: an audit looks on.
 
     What the step raises goes on as it is, so that its own frames come first.
     """
@@ -56,11 +82,9 @@ def perform(
             else:
                 arguments[name] = argument(source, surface, vault, output, ambients)
         if key is None and not vault.naming.strict:  # nothing can be kept that is not true
-            begun = time.perf_counter()
-            value = call(definition, arguments)
-            seconds = time.perf_counter() - begun
+            value, seconds = _called(node, vault, surface, arguments, call)
         else:
-            value, seconds = _watched(node, vault, arguments)
+            value, seconds = _watched(node, vault, surface, arguments, call)
         check_result(definition, value)
         if value is None and read and fits(type(None), definition.returns) is not True:
             _check_in_place(node, vault, arguments, surface, output, ambients)
@@ -74,16 +98,34 @@ def perform(
         ambients.clear()
 
 
-def _watched(node: Node, vault: Vault, arguments: Mapping[str, Any]) -> tuple[Any, float]:
+def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> tuple[Any, float]:
+    """Calls a step with the numeric threads and the random state that it has in every executor."""
+    limit(cores(node.definition))
+    shared = shared_by(node, vault.naming, surface)
+    if shared is None:
+        return _timed(node.definition, arguments, call)
+    with seeded(shared):
+        return _timed(node.definition, arguments, call)
+
+
+def _timed(definition: Definition, arguments: Mapping[str, Any], call: Call) -> tuple[Any, float]:
+    begun = time.perf_counter()
+    try:
+        value = call(definition, arguments)
+    except Exception as error:
+        mask(error)
+        raise
+    return value, time.perf_counter() - begun
+
+
+def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> tuple[Any, float]:
     """Calls a step; the files that it was given must be the same after it, and it should have read no others."""
     given = vault.contents.read_by(node, arguments)
-    with Watch(node.definition, arguments) as watch:
-        begun = time.perf_counter()
-        value = call(node.definition, arguments)
-        seconds = time.perf_counter() - begun
+    with Watch(node.definition, arguments) as watch, drawing(node.definition, vault.naming) as drawn:
+        value, seconds = _called(node, vault, surface, arguments, call)
     vault.contents.check(node.name, given)
 
-    for sentence in undeclared(watch, node.definition, arguments, vault.blobs):
+    for sentence in (*undeclared(watch, node.definition, arguments, vault.blobs), *drawn):
         if vault.naming.strict:
             raise PlaitError(f"{sentence} (an error, since the run is strict)")
         warn_once(UndeclaredRead, sentence)
@@ -122,7 +164,8 @@ def packed(job: Job) -> bytes:
     import cloudpickle
 
     try:
-        return bytes(cloudpickle.dumps(job))
+        with travelling():
+            return bytes(cloudpickle.dumps(job))
     except Exception as error:
         raise PlaitError(
             f"{job.node.name} cannot be sent to another process: {error}; "
@@ -130,28 +173,65 @@ def packed(job: Job) -> bytes:
         ) from error
 
 
-def luggage(vault: Vault) -> bytes:
-    """What a worker process needs once: the vault, and where to import from."""
+def luggage(vault: Vault, *, leashed: bool = False, shared: bool = True) -> bytes:
+    """What a worker process needs once: the vault, and where to import from.
+
+    `leashed`, if it is to end with us; not `shared`, if it may be where our files are not: then it looks for one.
+    """
+    import pickle
+
     import cloudpickle
 
-    return bytes(cloudpickle.dumps((vault, sys.path)))
+    seen = "" if shared else vault.blobs.put(_sign)[0]
+    return pickle.dumps((surroundings(), seen, cloudpickle.dumps((vault, sys.path, leashed))))
 
 
-def work(bag: bytes, parcel: bytes) -> Done | Broken:
+def _sign(file: BinaryIO) -> None:
+    file.write(b"a worker looks whether it sees this")
+
+
+def received(bag: bytes) -> Vault:
+    """The vault that this worker process was sent; `PlaitError` where it is no place for the work."""
+    import pickle
+
+    if bag not in _vaults:
+        theirs, seen, inner = pickle.loads(bag)  # noqa: S301 - from the process that started us
+        if theirs != surroundings():
+            raise CodeMismatch(
+                f"a worker on {platform.node()} is {' '.join(surroundings())}, and the run is {' '.join(theirs)}: bits "
+                f"and code would differ. Start workers with the same Python"
+            )
+        vault, path, leashed = pickle.loads(inner)  # noqa: S301 - likewise
+        if seen and not vault.blobs.has(seen):
+            raise StoreError(
+                f"a worker on {platform.node()} does not see the store of this run. Give one that all machines see: a "
+                f'folder that they share, or store="s3://bucket/prefix"'
+            )
+        if leashed:
+            leash()
+        sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+        _vaults[bag] = vault
+    return _vaults[bag]
+
+
+def work(bag: bytes, parcel: bytes, call: Call = call) -> Done | Broken:
     """Runs a job in a worker process."""
     import pickle
 
     try:
-        if bag not in _vaults:
-            vault, path = pickle.loads(bag)  # noqa: S301 - from the process that started us
-            sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
-            _vaults[bag] = vault
-        return _work(pickle.loads(parcel), _vaults[bag])  # noqa: S301 - likewise
+        vault = received(bag)
+        job = pickle.loads(parcel)  # noqa: S301 - from the process that started us
+        with deadline(job.timeout, job.trace):
+            return _work(job, vault, call)
     except Exception as error:
         return broken(error)
 
 
-def _work(job: Job, vault: Vault) -> Done:
+def _why_not(value: Any, node: str) -> str:
+    return "" if travels(value) else f": {culprit(value, f'{node}()')}"
+
+
+def _work(job: Job, vault: Vault, call: Call) -> Done:
     definition = job.node.definition
     if job.code is not None and (here := vault.naming.code(definition).digest) != job.code:
         raise CodeMismatch(
@@ -168,11 +248,16 @@ def _work(job: Job, vault: Vault) -> Done:
             values[source] = vault.load(artifact, cls)
         return values[source]
 
+    surface = job.surface
+    if job.big:
+        read = {address: vault.load(artifact) for address, artifact in job.big.items()}
+        surface = surface._replace(params={**surface.params, **read})
     with collecting() as told:
-        done = perform(job.node, job.key, vault, job.surface, output, read=job.read)
+        done = perform(job.node, job.key, vault, surface, output, read=job.read, call=call)
     if done.artifact is not None and done.artifact.where == "memory":
-        raise PlaitError(
-            f"{job.node.name} returned a {type(done.value).__name__}, which cannot leave the process that made it; "
-            f"open it in the step that uses it, or run with executor='sequential' or 'threads'"
+        raise StaysHereError(
+            f"{job.node.name} returned a {type(done.value).__name__}, which cannot leave the process that made it"
+            f"{_why_not(done.value, job.node.name)}; open it in the step that uses it, or let both stay here: "
+            f'@step(executor="threads")'
         )
     return Done(done.artifact, None, done.seconds, tuple(told))

@@ -6,15 +6,30 @@ from html import escape
 from os import PathLike, fspath
 from typing import Any, NamedTuple, assert_never
 
-from plait.core.builder import made_type
+from plait.core.addresses import node_of
 from plait.core.definition import EMPTY
+from plait.core.edges import made_type
 from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe, fits
-from plait.core.sources import Ambient, Collect, Const, Output, Param, Source, params
+from plait.core.sources import (
+    Ambient,
+    Attempt,
+    Choice,
+    Collect,
+    Const,
+    Gather,
+    Item,
+    Output,
+    Param,
+    Source,
+    inner,
+    params,
+)
 from plait.show import svg as pictures
 from plait.show.sketch import Box, Sketch, Wire
 from plait.show.values import printable
 
+_SAID_FIRST = ("failed", "skipped", "run", "wait", "hit", "given")
 _STATES = {"hit": "up to date", "skipped": "not run", "wait": "waits"}
 
 
@@ -33,9 +48,13 @@ def strands(name: str, source: Source) -> Iterator[Output | Param | Dial]:
             yield Dial(f"{name} = {_short(value)}")
         case Ambient(kind):
             yield Dial(name if name == kind else f"{name} ({kind})")
-        case Collect(_, items, _):
-            for item in items:
-                yield from strands(name, item)
+        case Collect() | Choice() | Attempt():
+            for one in inner(source):
+                yield from strands(name, one)
+        case Gather():
+            yield from strands(name, source.source)
+        case Item():  # what is mapped over is said once, beside the node's name
+            yield from (strand for strand in strands(name, source.axis.source) if not isinstance(strand, Dial))
         case _:
             assert_never(source)
 
@@ -48,7 +67,7 @@ def sketch(graph: Graph, states: Mapping[str, str] | None = None) -> Sketch:
     definitions = {name: node.definition for name, node in graph.nodes.items()}
     shared = _shared(graph)
     for name, node in graph.nodes.items():
-        dials: list[str] = []
+        dials = [_each(graph, name)] if name in graph.whole else []
         for given, source in node.inputs:
             wanted = node.definition.hints.get(given, EMPTY)
             made = made_type(source, definitions)
@@ -62,12 +81,25 @@ def sketch(graph: Graph, states: Mapping[str, str] | None = None) -> Sketch:
                 wires[wire[:3]] = known._replace(checked=known.checked and wire.checked)
                 if isinstance(strand, Param):
                     inputs.setdefault(wire.source, _input(graph.parameters[strand.address]))
-        state = (states or {}).get(name, "")
+        state = _state(name, states or {}, mapped=name in graph.whole)
         nodes["node", name] = Box(name, "node", _about(node, state), tuple(dict.fromkeys(dials)), (), state)
     for key, box in nodes.items():
         read = {wire.part for wire in wires.values() if wire.source == key}
         nodes[key] = box._replace(parts=tuple(part for part in graph.nodes[box.name].definition.parts if part in read))
     return Sketch(graph.name, {**inputs, **nodes}, list(wires.values()))
+
+
+def _each(graph: Graph, node: str) -> str:
+    """What a mapped node varies over; maps within maps follow each other, what is zipped is joined by a plus."""
+    return ", ".join(" + ".join(axis.label for axis in group) for group in graph.axes(node))
+
+
+def _state(node: str, states: Mapping[str, str], *, mapped: bool) -> str:
+    """What became of a node; of a mapped one, what became of the item that most is to be said of."""
+    if not mapped or node in states:
+        return states.get(node, "")
+    found = {state for name, state in states.items() if node_of(name) == node}
+    return next((state for state in _SAID_FIRST if state in found), "")
 
 
 def _shared(graph: Graph) -> set[str]:

@@ -48,11 +48,11 @@ class Cell:
 def drawn(tally: Tally) -> str:
     """A tally as HTML, with all that users named escaped."""
     if tally.status == "running":
-        total = len(tally.needed) or 1
+        total = tally.total or 1
         head = (
             f"<b>{escape(tally.pipeline)}</b> "
             f'<progress value="{tally.done}" max="{total}" style="vertical-align:middle"></progress> '
-            f"{tally.done} of {len(tally.needed)}{_dim(' · ' + counted(tally.counts)) if tally.counts else ''}"
+            f"{tally.done} of {tally.total}{_dim(' · ' + counted(tally.counts)) if tally.counts else ''}"
         )
     else:
         head = escape(tally.sentence())

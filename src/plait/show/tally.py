@@ -1,11 +1,22 @@
 """What a run has come to, added up from its events when somebody looks, and not before."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from plait.runtime.events import Cached, Failed, Finished, Lost, RunEvent, RunFinished, RunStarted, Skipped, Started
+from plait.runtime.events import (
+    Cached,
+    Failed,
+    Finished,
+    Lost,
+    Retried,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+    Skipped,
+    Started,
+    Unfolds,
+)
 from plait.show.report import line
 
 LONG = 1.0  # seconds, from which a node has a line of its own
@@ -30,7 +41,8 @@ class Tally:
         self._events: deque[RunEvent] = deque()
         self.keep = self._events.append
         self.pipeline = ""
-        self.needed: Sequence[str] = ()
+        self.total = 0  # how many nodes there are to do, as far as is known
+        self._folded: set[str] = set()  # nodes that may turn out to be many
         self.status = "running"
         self.counts: Counter[str] = Counter()
         self.running: dict[str, float] = {}  # since when, as far as was looked
@@ -68,7 +80,7 @@ class Tally:
 
     def _with_the_rest(self) -> dict[str, int]:
         counts = dict(self.counts)
-        rest = len(self.needed) - self.done
+        rest = self.total - self.done
         if rest and self.status in ("failed", "cancelled"):
             counts["skipped"] = rest
         return counts
@@ -85,12 +97,18 @@ class Tally:
             case Failed(node, error, seconds):
                 self.counts["failed"] += 1
                 self._over(node, seconds, error)
+            case Retried(node):
+                self.running.pop(node, None)
             case Skipped():
                 self.counts["skipped"] += 1
             case Lost():
                 self._made_again()
+            case Unfolds(node, count):
+                self.total += count - (node in self._folded)
+                self._folded.discard(node)
             case RunStarted(_, pipeline, nodes):
-                self.pipeline, self.needed, self._began = pipeline, nodes, perf_counter()
+                self.pipeline, self._began = pipeline, perf_counter()
+                self.total, self._folded = len(nodes), set(nodes)
             case RunFinished(_, status, seconds):
                 self.status, self._ended = status, self._began + seconds
                 self.running.clear()

@@ -87,7 +87,7 @@ class Line:
         return f"  {self._in(31, 'x' if self._plain else '✗')} {node}  {self._in(31, first)}"
 
     def _line(self, tally: Tally, width: int) -> str:
-        total = len(tally.needed)
+        total = tally.total
         share = tally.done / total if total else 1.0
         head = f"{tally.pipeline} "
         count = f" {tally.done} of {total}"

@@ -1,0 +1,126 @@
+"""What goes wrong with one node: is it tried again, and what does it mean for the others?"""
+
+import heapq
+import logging
+from collections.abc import Iterable
+from concurrent.futures import BrokenExecutor
+from typing import Protocol
+
+from plait.core.digest import Key
+from plait.errors import NodeFailed
+from plait.runtime.deaths import LIVES, died
+from plait.runtime.events import Failed, Retried, Skipped
+from plait.runtime.replay import Replay, remember
+from plait.runtime.results import Results
+from plait.runtime.traces import users_own
+from plait.runtime.work import Work
+
+
+class Fails(Protocol):
+    """Lets a run grow: see `runtime/unfolding.py`."""
+
+    def matters(self, name: str, /) -> bool: ...
+    def failed(self, name: str, because: str, error: BaseException, /) -> None: ...
+
+
+class Failing:
+    """Says what failed; under "keep-going", lets everything go on that does not need it.
+
+    An exception is tried again as its step says. A node under which a worker died is tried once more, whatever its step
+    says, and then left alone: the next worker would die of it too.
+    """
+
+    def __init__(self, work: Work, results: Results) -> None:
+        self.work, self.results = work, results
+        self.fatal: NodeFailed | None = None  # what the run ends with
+        self.growth: Fails | None = None  # where some failures may be values
+        self.due: list[tuple[float, int, str]] = []  # when who is tried again
+        self._attempts: dict[str, int] = {}  # that raised
+        self._deaths: dict[str, int] = {}  # of workers
+
+    def failed(self, name: str, error: BaseException) -> None:
+        """An attempt has failed; it may have been the last one."""
+        if isinstance(error, BrokenExecutor):
+            deaths = self._deaths[name] = self._deaths.get(name, 0) + 1
+            error = died(name, error, deaths)
+            if deaths < LIVES and self.fatal is None:
+                self._again(name, deaths, error, 0.0)
+                return
+        attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
+        retry = self.work.nodes[name].definition.options.retry
+        if retry is not None and retry.wants(error, attempt) and self.fatal is None:
+            self._again(name, attempt, error, retry.delay(self.work.request.surface.seed, name, attempt))
+        else:
+            self.failed_for_good(name, error)
+
+    def failed_for_good(self, name: str, error: BaseException) -> None:
+        """A node has failed, and is not tried again."""
+        work, state = self.work, self.work.state
+        state.states[name] = "failed"
+        state.failures[name] = users_own(error)
+        self._remember(name)
+        work.told.append(Failed(name, _said(error), work.clock.steady() - work.began[name]))
+        if self.growth is not None and not self.growth.matters(name):
+            state.attempted.add(name)
+        elif work.request.fail == "fast":
+            if self.fatal is None:
+                self.fatal = NodeFailed.of(name, error)
+            return
+        for other in self.results.twins.pop(state.keys.get(name, Key("")), ()):
+            if other != name:
+                work.ready.push([other])
+        self.results.release(name)
+        self.skip(work.frontier.after(name), name)
+        if self.growth is not None:
+            self.growth.failed(name, name, error)
+
+    def skip(self, names: Iterable[str], because: str) -> None:
+        """Nodes that will not run, because another one failed."""
+        for name in names:
+            self._skip(name, because)
+
+    def _remember(self, name: str) -> None:
+        """What it was called with, so that it can be looked into."""
+        try:
+            replay = Replay(self.work.nodes[name], self.results)
+        except Exception:  # whatever it is, it must not hide what the node failed of
+            logging.getLogger("plait").debug("what %s was called with is not at hand", name, exc_info=True)
+            return
+        self.work.state.replays[name] = replay
+        remember(self.results, name, replay)
+
+    def doomed(self, names: Iterable[str]) -> None:
+        """Nodes that were added: those that read what failed or was skipped are skipped too."""
+        state = self.work.state
+        for name in names:
+            for parent in self.work.frontier.parents[name]:
+                if state.states.get(parent) in ("failed", "skipped"):
+                    self._skip(name, state.because.get(parent, parent))
+
+    def resume(self) -> None:
+        """Those whose wait is over are ready again."""
+        now = self.work.clock.steady()
+        while self.due and self.due[0][0] <= now:
+            self.work.ready.push([heapq.heappop(self.due)[2]])
+
+    def until_next(self) -> float | None:
+        """Seconds until somebody is tried again."""
+        return max(0.0, self.due[0][0] - self.work.clock.steady()) if self.due else None
+
+    def _again(self, name: str, attempt: int, error: BaseException, wait: float) -> None:
+        self.work.told.append(Retried(name, attempt, _said(error), wait))
+        heapq.heappush(self.due, (self.work.clock.steady() + wait, len(self.due), name))
+
+    def _skip(self, name: str, because: str) -> None:
+        state = self.work.state
+        if name not in state.states:
+            state.states[name] = "skipped"
+            state.because[name] = because
+            self.work.told.append(Skipped(name, because))
+            self.results.release(name)
+            if self.growth is not None:
+                self.growth.failed(name, because, state.failures[because])
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,136 @@
+"""A failed node once more: with the same inputs and the same seed, in this process, where a debugger works.
+
+What it was called with is held by the run that it failed in, and kept in the store as a record of its own, under the
+names of the run and the node: values that other nodes made are there already, so little is written.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from plait.core.definition import Definition
+from plait.core.digest import Key, digest
+from plait.core.graph import Node
+from plait.core.records import Artifact, Record, lasting, part_of
+from plait.core.sources import Ambient, Const, Output, Source, outputs, params
+from plait.errors import PlaitError
+from plait.runtime.loop import Loop
+from plait.runtime.resolve import Ambients, Surface, argument
+from plait.runtime.results import Results
+from plait.runtime.traces import users_own
+from plait.runtime.vault import Vault
+from plait.runtime.worker import perform
+
+FAILURE = "failure of "  # what the step of such a record begins with, so that no one takes it for a result
+_NOW = "(now)"
+
+
+class Replay:
+    """All that a node was called with."""
+
+    def __init__(self, node: Node, results: Results) -> None:
+        work = results.work
+        addresses = {param.address for _, source in node.inputs for param in params(source)}
+        surface = work.request.surface
+        self._node, self._vault = node, work.vault
+        self._surface = surface._replace(params={name: surface.params[name] for name in addresses})
+        self._classes = {name: work.nodes[name].definition.result_class for name in work.frontier.parents[node.name]}
+        self._artifacts = {name: work.state.artifacts.get(name) for name in self._classes}
+        self._held = {}  # only what cannot be read again
+        for output in {out for _, source in node.inputs for out in outputs(source)}:
+            artifact = self._artifacts[output.node]
+            if artifact is not None and not lasting(artifact):
+                self._held[output] = results.output(output)
+
+    def __call__(self) -> Any:
+        """Calls the step: its result, or its error."""
+        return _called(self._node, self._vault, self._surface, self._output)
+
+    def _output(self, source: Output) -> Any:
+        if source in self._held:
+            return self._held[source]
+        artifact = self._artifacts[source.node]
+        if artifact is None:
+            raise PlaitError(f"{source.node} was not known when {self._node.name} failed")
+        return self._vault.load(
+            artifact if source.part is None else part_of(artifact, source.part), self._classes[source.node]
+        )
+
+    def arguments(self) -> Mapping[str, Artifact]:
+        """What can be kept of the arguments, by name; that of other nodes is where it was."""
+        kept = {_NOW: self._kept(self._surface.now)}
+        for name, source in self._node.inputs:
+            if isinstance(source, Ambient):
+                continue
+            artifact = self._artifacts.get(source.node) if isinstance(source, Output) else None
+            if artifact is not None and isinstance(source, Output) and source.part is not None and lasting(artifact):
+                artifact = part_of(artifact, source.part)
+            kept[name] = artifact if artifact is not None and lasting(artifact) else self._kept(self._value(source))
+        return {name: artifact for name, artifact in kept.items() if artifact is not None}
+
+    def _value(self, source: Source) -> Any:
+        nothing = Ambients(self._surface, self._node.name, self._vault)
+        return argument(source, self._surface, self._vault, self._output, nothing)
+
+    def _kept(self, value: Any) -> Artifact | None:
+        try:
+            return self._vault.keep(value)
+        except Exception:  # it has no content, or must not be written
+            return None
+
+
+def remember(results: Results, name: str, replay: Replay) -> None:
+    """Keeps what a failed node was called with; what goes wrong here must not hide what the run failed of."""
+    work, naming = results.work, results.vault.naming
+    if work.ledger is None or name not in work.state.keys:
+        return
+    try:
+        definition, request = work.nodes[name].definition, work.request
+        parts = tuple(replay.arguments().items())
+        whole = Artifact(digest("failure", *(part.digest.encode() for _, part in parts)), "parts", parts=parts)
+        work.ledger.add(
+            Record(
+                key(request.run, name), whole, name, FAILURE + naming.home(definition), naming.code(definition).digest,
+                tuple(results.inputs[name]), 0.0, work.clock.now(), request.run, request.environment,
+            )
+        )  # fmt: skip
+    except Exception:
+        logging.getLogger("plait").debug("what %s was called with could not be kept", name, exc_info=True)
+
+
+def key(run: str, node: str) -> Key:
+    """The key under which a store has what a failed node was called with."""
+    return Key(f"failure/{run}/{node}")
+
+
+def replayed(record: Record, definition: Definition, seed: int, vault: Vault) -> Any:
+    """Calls a step as it was called when it failed; raises `PlaitError` for an argument that was not kept."""
+    values = {name: vault.load(artifact, tuple) for name, artifact in record.artifact.parts}
+    now: datetime = values.pop(_NOW)
+    inputs: list[tuple[str, Source]] = []
+    for given in definition.inputs:
+        if given.name in values:
+            inputs.append((given.name, Const(values[given.name])))
+        elif given.name in definition.ambient:
+            inputs.append((given.name, Ambient(definition.ambient[given.name])))
+        else:
+            raise PlaitError(
+                f"what {record.node} was given for {given.name!r} was not kept: it has no content to keep, or is a "
+                f"secret. Reproduce it in the program that ran it: run.failures[0].reproduce()"
+            )
+    return _called(Node(record.node, definition, tuple(inputs)), vault, Surface(seed, now, {}), _nothing)
+
+
+def _called(node: Node, vault: Vault, surface: Surface, output: Any) -> Any:
+    loop = Loop()
+    try:
+        return vault.share(perform(node, None, vault, surface, output, read=False, call=loop.call).value)
+    except Exception as error:
+        raise users_own(error) from error.__cause__
+    finally:
+        loop.close()
+
+
+def _nothing(source: Output) -> Any:
+    raise PlaitError(f"{source.node} is not there")

@@ -1,0 +1,207 @@
+"""How a run comes to know its nodes: by a record, or by what their work gave; and who can go on then."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from plait.core.addresses import node_of
+from plait.core.definition import EMPTY
+from plait.core.digest import Digest, Key
+from plait.core.graph import Node
+from plait.core.keys import arguments, node_key
+from plait.core.manifest import manifest
+from plait.core.records import Artifact, Record, lasting, part_of, refers
+from plait.core.sources import Output
+from plait.errors import ArtifactLost
+from plait.ports import Clock, Ledger
+from plait.runtime.digests import InputDigests
+from plait.runtime.events import Cached, Finished
+from plait.runtime.request import MEMORY
+from plait.runtime.vault import Vault
+from plait.runtime.work import Work
+from plait.runtime.worker import Done
+
+
+class Grows(Protocol):
+    """Lets a run grow: see `runtime/unfolding.py`."""
+
+    def known(self, name: str, /) -> list[str]: ...
+    def keeps(self, name: str, /) -> bool: ...
+    def write(self, name: str, /, *, again: bool = False) -> bool: ...
+    def again(self, name: str, /) -> Any: ...
+    def behind(self, names: Iterable[str], /) -> list[str]: ...
+
+
+class Results:
+    """What is known of the nodes of a run, and the values that are held for those who read them."""
+
+    def __init__(self, work: Work) -> None:
+        self.work, self.state, self.vault = work, work.state, work.vault
+        self.digests = InputDigests(work.vault.naming, work.request.surface, work.state.artifacts)
+        self.inputs: dict[str, list[tuple[str, Digest]]] = {}
+        self.twins: dict[Key, list[str]] = {}  # the node that makes what a key names, and those that wait for it
+        self.waiters: dict[str, list[str]] = {}  # who waits for a node that is made again
+        self.growth: Grows | None = None  # where it takes the run to say what there is to do
+        self._codes: set[Digest] = set()  # whose manifests were kept
+        self._replaced: set[str] = set()  # nodes whose record points at bytes that are gone
+
+    def give(self, name: str, value: Any, *, publish: bool) -> None:
+        """A node's value was given; it is written down if workers elsewhere will read it."""
+        state, definition = self.state, self.work.nodes[node_of(name)].definition
+        state.held[Output(name)] = value
+        state.states[name] = "given"
+        if self.work.ledger is None:
+            state.artifacts[name] = MEMORY
+        elif publish:
+            state.artifacts[name] = self.vault.publish(definition, value, Key(f"given/{name}"), None)[0]
+        else:
+            state.artifacts[name] = self.vault.given(definition, value)
+
+    def admit(self, names: Sequence[str]) -> None:
+        """Nodes whose inputs are known: those with a record are known too, the others are ready."""
+        ledger, ready = self.work.ledger, self.work.ready
+        if ledger is None:
+            ready.push(names)
+            return
+        keys = self.state.keys
+        while names:
+            found = ledger.find([self._key(name) for name in names])
+            fresh: list[str] = []
+            missing = []
+            for name in names:
+                record = found.get(keys[name])
+                if record is not None and self._is_hit(name, record):
+                    self._hit(name, record.artifact, record.seconds, fresh)
+                elif self._first_of_its_key(name):
+                    missing.append(name)
+            if missing:
+                ready.push(missing)
+            names = fresh
+
+    def finished(self, name: str, done: Done, *, here: bool) -> None:
+        """A node's work is done; `here`, if its value is in this process."""
+        artifact = done.artifact or MEMORY
+        fresh = self.settle(name, done.value, artifact, done.seconds, here=here)
+        self.work.told.append(Finished(name, artifact.digest, done.seconds))
+        if self.work.ledger is None:
+            self.work.ready.push(fresh)
+            return
+        for twin in self.twins.pop(self.state.keys[name], ()):
+            if twin != name:
+                self._hit(twin, artifact, done.seconds, fresh)
+                if not lasting(artifact):
+                    self.state.held[Output(twin)] = done.value
+        self.admit(fresh)
+
+    def settle(self, name: str, value: Any, artifact: Artifact, seconds: float, *, here: bool) -> list[str]:
+        """Takes in a result: holds it for its readers, keeps its record, and gives the nodes that can go on now."""
+        self.state.states[name] = "run"
+        unkept = artifact is MEMORY or not lasting(artifact)
+        if here and (self.work.frontier.readers[name] or (unkept and name in self.work.kept)):
+            self.state.held[Output(name)] = value
+        if self.work.ledger is not None and not unkept:
+            self._record(self.work.ledger, name, artifact, seconds)
+        return self._known(name, artifact, seconds)
+
+    def output(self, source: Output) -> Any:
+        """The canonical value of a source, read only if it is not held."""
+        held = self.state.held
+        if source in held:
+            return held[source]
+        name, part = source
+        definition = self.work.nodes[name].definition
+        if part is not None and Output(name) in held:
+            return held[Output(name)][list(definition.parts).index(part)]
+        if name not in self.state.artifacts:
+            raise ArtifactLost(f"{name} is being made again", digest="")
+        if self.growth is not None and (piece := self.growth.again(name)) is not EMPTY:
+            held[source] = piece
+            return piece
+        artifact = self.state.artifacts[name]
+        value = held[source] = self.vault.load(
+            artifact if part is None else part_of(artifact, part), definition.result_class
+        )
+        return value
+
+    def release(self, name: str) -> None:
+        """A node will not read any more: what nobody else will read is not held any longer."""
+        self.free(self.work.frontier.done(name))
+
+    def free(self, names: Iterable[str]) -> None:
+        """Nobody reads these any more."""
+        if not self.state.held:  # nothing was read, in a run of hits
+            return
+        for name in names:
+            if name not in self.work.kept and (self.growth is None or not self.growth.keeps(name)):
+                self.state.held.pop(Output(name), None)
+                for part in self.work.nodes[name].definition.parts:
+                    self.state.held.pop(Output(name, part), None)
+
+    def _key(self, name: str) -> Key:
+        node = self.work.nodes[name]
+        given = self.inputs[name] = arguments(node, self.digests)
+        key = self.state.keys[name] = node_key(self.vault.naming.prefix(node.definition), given)
+        return key
+
+    def _is_hit(self, name: str, record: Record) -> bool:
+        work = self.work
+        if name in work.remade or not is_fresh(work.nodes[name], record, work.clock):
+            return False
+        if is_usable(record.artifact, self.vault, read=name in work.read):
+            return True
+        self._replaced.add(name)
+        return False
+
+    def _first_of_its_key(self, name: str) -> bool:
+        """The same computation twice in one run is done once."""
+        if self.work.nodes[name].definition.options.cache is False:
+            return True
+        twins = self.twins.setdefault(self.state.keys[name], [])
+        twins.append(name)
+        return len(twins) == 1
+
+    def _hit(self, name: str, artifact: Artifact, seconds: float, fresh: list[str]) -> None:
+        self.state.states[name] = "hit"
+        fresh.extend(self._known(name, artifact, seconds))
+        self.work.told.append(Cached(name, artifact.digest, seconds))
+
+    def _known(self, name: str, artifact: Artifact, seconds: float) -> list[str]:
+        """Takes in an artifact, frees what its node was the last to read, and gives the nodes that can go on now."""
+        self.state.artifacts[name] = artifact
+        self.state.seconds[name] = seconds
+        if freed := self.work.frontier.done(name):
+            self.free(freed)
+        fresh = self.waiters.pop(name, []) if name in self.work.remade else self.work.frontier.known(name)
+        return fresh if self.growth is None else [*fresh, *self.growth.known(name)]
+
+    def _record(self, ledger: Ledger, name: str, artifact: Artifact, seconds: float) -> None:
+        work, naming = self.work, self.vault.naming
+        definition = work.nodes[name].definition
+        code = naming.code(definition)
+        record = Record(
+            self.state.keys[name],
+            artifact,
+            name,
+            naming.home(definition),
+            code.digest,
+            tuple(self.inputs[name]),
+            seconds,
+            work.clock.now(),
+            work.request.run,
+            work.request.environment,
+        )
+        if code.digest not in self._codes:
+            self._codes.add(code.digest)
+            ledger.add_code(code.digest, manifest(code))
+        replaces = definition.options.cache is not True or name in work.remade or name in self._replaced
+        ledger.add(record, newest=replaces)
+
+
+def is_usable(artifact: Artifact, vault: Vault, *, read: bool) -> bool:
+    """Does a record still stand? Its bytes are looked at if somebody will read them, or others can write to them."""
+    return not (read or refers(artifact)) or vault.available(artifact)
+
+
+def is_fresh(node: Node, record: Record, clock: Clock) -> bool:
+    """May a record be used, by what its step says of keeping results?"""
+    cache = node.definition.options.cache
+    return cache is True or (cache is not False and clock.now() - record.made <= cache)
