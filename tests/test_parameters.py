@@ -218,7 +218,7 @@ def test_given_names_must_be_nodes(csv):
         ({"workers": 0}, "at least 1"),
         ({"executor": "sequentail"}, "Did you mean 'sequential'"),
         ({"executor": 5}, r"a pool that has submit\(\)"),
-        ({"limits": {"gpu": 1}}, "not in this version"),
+        ({"limits": {"gpu": "many"}}, "limits.*gpu"),
         ({"now": "today"}, "datetime with a time zone"),
     ],
 )

@@ -244,7 +244,7 @@ def test_big_parameters_do_not_travel_with_each_job(tmp_path):
     def total(table: np.ndarray, n: int) -> float:
         return float(table.sum()) + n
 
-    from joblib.externals.loky import ProcessPoolExecutor
+    from loky import ProcessPoolExecutor
 
     p = Pipeline("p", [total.named(f"t{i}").with_(n=i) for i in range(3)])
     with ProcessPoolExecutor(1) as pool:

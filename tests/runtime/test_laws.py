@@ -29,7 +29,7 @@ def threads():
 
 @pytest.fixture(scope="module")
 def processes():
-    from joblib.externals.loky import get_reusable_executor
+    from loky import get_reusable_executor
 
     pool = get_reusable_executor(max_workers=2)
     yield pool

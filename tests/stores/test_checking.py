@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import sqlite3
+import tempfile
 import time
 import warnings
 from contextlib import closing
@@ -31,6 +32,15 @@ def _quiet():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is damaged at byte.*")
         yield
+
+
+def open_to_all(folder):
+    """Lets other users reach a folder of the tests."""
+    for one in (folder, *folder.parents):
+        if one == Path(tempfile.gettempdir()):
+            return
+        one.chmod(0o755)
+
 
 
 def bad(store):
@@ -162,8 +172,7 @@ def test_a_store_that_can_only_be_read_is_checked_and_left_as_it_is(tmp_path):
     one = with_blob(store, "a")
     kept(store, one)
     blob_file(store, one.artifact.blob).write_bytes(b"z" * 100)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     given_to_nobody(Path(store.root), file_mode=0o400, folder_mode=0o500)
 
     def work():
@@ -331,8 +340,7 @@ def test_a_store_is_not_shared_by_chance(tmp_path):
 def test_two_members_of_a_group_use_one_store(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("only root can be two people")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     store = create(tmp_path / "store", group=True)
     for path in [Path(store.root), *Path(store.root).rglob("*")]:
         os.chown(path, -1, 5000)

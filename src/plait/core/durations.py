@@ -26,7 +26,7 @@ def readable(length: float) -> str:
     ('0.4 ms', '3.2 s', '3 min 04 s')
     """
     if length < 1:
-        return f"{length * 1000:.1f} ms" if length < 0.01 else f"{length * 1000:.0f} ms"
+        return f"{length * 1000:.1f} ms" if length < 0.00995 else f"{length * 1000:.0f} ms"
     if length < 60:
         return f"{length:.1f} s"
     minutes, rest = divmod(round(length), 60)

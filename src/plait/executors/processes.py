@@ -1,6 +1,6 @@
 """Nodes side by side in processes: pools of one worker each, so that a dead worker fails one node and no other.
 
-The pools are loky's, as joblib ships them: they start quickly, never fork a process that has threads, and do not run
+The pools are loky's: they start quickly, never fork a process that has threads, and do not run
 the user's `__main__` again, so that a script needs no `if __name__ == "__main__"`.
 """
 
@@ -66,7 +66,7 @@ def _interrupts_blocked() -> Iterator[None]:
         return
     from multiprocessing import resource_tracker as semaphores
 
-    from joblib.externals.loky.backend import resource_tracker as files
+    from loky.backend import resource_tracker as files
 
     for tracker in (semaphores, files):
         tracker.ensure_running()  # to start one later would let interrupts through again
@@ -78,7 +78,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _deaf() -> None:
-    from joblib.externals.loky import process_executor
+    from loky import process_executor
 
     process_executor._USE_PSUTIL = False  # it would replace a process that has grown, and warn of that
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -87,8 +87,8 @@ def _deaf() -> None:
 
 
 def _pool(environment: dict[str, str]) -> Any:
-    from joblib.externals.loky.backend.context import get_context
-    from joblib.externals.loky.process_executor import ProcessPoolExecutor
+    from loky.backend.context import get_context
+    from loky.process_executor import ProcessPoolExecutor
 
     return ProcessPoolExecutor(1, context=get_context("loky"), initializer=_deaf, env=environment)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 _GRACE = 2.0  # seconds that a worker has to end itself
 _START = 60.0  # seconds that it may take to begin
-_OURS = (str(Path(__file__).parent.parent) + os.sep, f"{os.sep}joblib{os.sep}", f"{os.sep}concurrent{os.sep}")
+_OURS = (str(Path(__file__).parent.parent) + os.sep, f"{os.sep}loky{os.sep}", f"{os.sep}concurrent{os.sep}")
 _leashed = False
 
 
