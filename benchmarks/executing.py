@@ -14,20 +14,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measuring import Figure, median, table
+from benchmarks.spinning import SPINS
 from plait import Pipeline, step
 
 ROUNDS = 3
 BIG = 50_000_000  # numbers of an array of 400 MB
 LARGE = 12_500_000  # of 100 MB
-
-
-@step
-def spin(seconds: float, n: int) -> int:
-    """Burns processor time, not time of day, so that other programs do not count."""
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        n = (n * 7919 + 13) % 1_000_003
-    return n
 
 
 @step
@@ -52,7 +44,6 @@ def nothing(x: int) -> int:
     return x
 
 
-SPINS = Pipeline("spins", [spin.named(f"spin{i}").with_(n=i) for i in range(8)])
 READERS = Pipeline("readers", [numbers, *(part.named(f"part{i}").with_(at=i) for i in range(8))])
 WIDE = Pipeline("wide", [nothing.named(f"n{i}") for i in range(1000)])
 

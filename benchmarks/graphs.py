@@ -12,24 +12,24 @@ from plait import Pipeline, step
 
 
 @step
-def same(x: int) -> int:
-    return x
+def one_more(x: int) -> int:
+    return x + 1  # were it x, all nodes of a chain would have one key, and be one computation
 
 
 @step
 def either(x: int, y: int) -> int:
-    return x
+    return (3 * x + y) % 1_000_003
 
 
 def chain(n: int) -> Pipeline[..., Any]:
     """n nodes, one after the other."""
-    first = same.named("n0").bind(x="start")
-    return Pipeline("chain", [first, *(same.named(f"n{i}").bind(x=f"n{i - 1}") for i in range(1, n))])
+    first = one_more.named("n0").bind(x="start")
+    return Pipeline("chain", [first, *(one_more.named(f"n{i}").bind(x=f"n{i - 1}") for i in range(1, n))])
 
 
 def layers(depth: int, width: int) -> Pipeline[..., Any]:
     """Layers of nodes that each read two nodes of the layer above."""
-    steps = [same.named(f"n0_{j}").bind(x="start") for j in range(width)]
+    steps = [one_more.named(f"n0_{j}").bind(x="start") for j in range(width)]
     for i in range(1, depth):
         above = [f"n{i - 1}_{j}" for j in range(width)]
         steps += [either.named(f"n{i}_{j}").bind(x=above[j], y=above[(j + 1) % width]) for j in range(width)]
@@ -38,7 +38,7 @@ def layers(depth: int, width: int) -> Pipeline[..., Any]:
 
 def plain(n: int) -> Callable[[], int]:
     """The same work without a graph."""
-    function = same.fn
+    function = one_more.fn
 
     def run() -> int:
         x = 1

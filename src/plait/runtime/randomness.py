@@ -9,8 +9,8 @@ import random
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.core.definition import Definition
@@ -22,6 +22,8 @@ from plait.runtime.resolve import Surface
 _DRAWS_FROM_TORCH = frozenset({"torch", "torchvision", "lightning", "pytorch-lightning", "transformers"})
 
 _seen: weakref.WeakSet[Definition] = weakref.WeakSet()  # steps that were looked at in this process
+
+_NOTHING: AbstractContextManager[Sequence[str]] = nullcontext(())
 
 Restore: TypeAlias = Callable[[], None]
 
@@ -62,19 +64,23 @@ def seeded(shared: Shared) -> Iterator[None]:
             restore()
 
 
-@contextmanager
-def drawing(definition: Definition, naming: Naming) -> Iterator[list[str]]:
+def drawing(definition: Definition, naming: Naming) -> AbstractContextManager[Sequence[str]]:
     """Looks on at the first call of a step whose code reaches no shared generator, as far as names tell.
 
     What it drew from all the same is said in a sentence when the block is left. Comparing these states takes longer
     than many a step does, hence the first call only; and other threads may draw, hence the main one only.
     """
-    said: list[str] = []
-    main = threading.current_thread() is threading.main_thread()
-    if definition in _seen or not main or naming.draws(definition) is not None:
-        yield said
-        return
+    if definition in _seen:
+        return _NOTHING
+    if threading.current_thread() is not threading.main_thread() or naming.draws(definition) is not None:
+        return _NOTHING
     _seen.add(definition)
+    return _drawing(definition)
+
+
+@contextmanager
+def _drawing(definition: Definition) -> Iterator[Sequence[str]]:
+    said: list[str] = []
     before = states()
     yield said
     for name in drawn(before, states()):

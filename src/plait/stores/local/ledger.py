@@ -273,8 +273,10 @@ class LocalLedger:
             if self._index is not None and self._index.moved():
                 self._index.close()
                 self._index = None
-            self._index = self._index or recovery.opened(self._layout)
-            self._index.write(self._pending.rows())
+            if self._index is None:
+                self._index = recovery.opened(self._layout, self._pending.rows())
+            else:
+                self._index.write(self._pending.rows())
         except sqlite.errors() as error:
             if not sqlite.broken(error):
                 self._flush_at = (len(self._pending) + _BATCH, self._pending.size + _BYTES)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plait.stores.local import locks, owners, segments
 from plait.stores.local.filesystems import holds_databases, make_place
-from plait.stores.local.index import Index, Segment, connect
+from plait.stores.local.index import Index, Rows, Segment, connect
 from plait.stores.local.layout import Layout, remove
 from plait.stores.local.pending import Pending
 from plait.stores.local.sqlite import MEMORY, broken, damaged, errors, replace
@@ -18,11 +18,18 @@ _UNSEEN = Segment(0, 0, False)
 _AT_ONCE = 5000  # rows in one transaction
 
 
-def opened(layout: Layout) -> Index:
-    """The index of a store, with all that is in the segments."""
+def opened(layout: Layout, own: Rows | None = None) -> Index:
+    """The index of a store, with all that is in the segments; `own` is what need not be read there again."""
     try:
         make_place(layout.index)
-        return _caught_up(connect(layout.index), layout)
+        index = connect(layout.index)
+        if own is not None:
+            try:
+                index.write(own)
+            except BaseException:
+                index.close()
+                raise
+        return _caught_up(index, layout)
     except errors() as error:
         return mended(layout) if broken(error) else in_memory(layout)
 
