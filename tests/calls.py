@@ -136,6 +136,6 @@ class Called:
         return pipeline(name="whole")(whole)
 
 
-called = st.lists(
-    st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6
-).map(lambda nodes: Called(tuple(nodes)))
+called = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6).map(
+    lambda nodes: Called(tuple(nodes))
+)

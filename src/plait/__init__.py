@@ -1,8 +1,13 @@
 """Typed functions become a graph, and the graph runs anywhere: the same bits every time, and no work done twice."""
 
 from plait.accepting import accept, accepted, withdraw
+from plait.by_call import pipeline
+from plait.compiling import Compiled, Parity, parity
 from plait.core.ambient import Now, Scratch, Seed, auto
+from plait.core.failure import Failure
+from plait.core.retrying import Retry
 from plait.core.step import Step, step
+from plait.core.verbs import attempt, each, switch
 from plait.errors import (
     ArtifactLost,
     CodeMismatch,
@@ -12,20 +17,24 @@ from plait.errors import (
     NodeFailed,
     OpaqueCode,
     ParameterError,
+    ParityError,
     PlaitError,
     StaleStepWarning,
     StoreError,
     UndeclaredRead,
     UnnamedResult,
+    WorkerDied,
 )
 from plait.files import Dir, File
-from plait.pipeline import Pipeline, pipeline
+from plait.pipeline import Pipeline
 from plait.runtime.plan import Plan
-from plait.runtime.run import Failure, Run
+from plait.runtime.run import Run
+from plait.secret import Secret
 
 __all__ = [
     "ArtifactLost",
     "CodeMismatch",
+    "Compiled",
     "Dir",
     "Failure",
     "File",
@@ -36,21 +45,30 @@ __all__ = [
     "Now",
     "OpaqueCode",
     "ParameterError",
+    "Parity",
+    "ParityError",
     "Pipeline",
     "PlaitError",
     "Plan",
+    "Retry",
     "Run",
     "Scratch",
+    "Secret",
     "Seed",
     "StaleStepWarning",
     "Step",
     "StoreError",
     "UndeclaredRead",
     "UnnamedResult",
+    "WorkerDied",
     "accept",
     "accepted",
+    "attempt",
     "auto",
+    "each",
+    "parity",
     "pipeline",
     "step",
+    "switch",
     "withdraw",
 ]

@@ -4,8 +4,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
 from plait import parameters
-from plait.core.step import Step, check_name
+from plait.core.step import check_name
 from plait.core.tracing import trace
+from plait.items import Wiring
 from plait.pipeline import Pipeline
 
 P = ParamSpec("P")
@@ -41,9 +42,6 @@ def pipeline(fn: Callable[..., Any] | None = None, /, *, name: str | None = None
 def _traced(fn: Callable[..., Any], name: str | None) -> Pipeline[..., Any]:
     graph = parameters.with_constants_admitted(trace(fn, check_name(name or fn.__name__)))
     made: Pipeline[..., Any] = object.__new__(Pipeline)
-    steps: dict[str, Step[..., Any]] = {
-        node.name: Step(node.definition, node.name, {}, {}) for node in graph.nodes.values()
-    }
-    made._set(graph, {}, {}, fn, steps)
+    made._set(graph, {}, {}, fn, Wiring())
     made.__doc__ = fn.__doc__
     return made

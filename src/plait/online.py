@@ -29,7 +29,7 @@ def compiled(
     pin: Sequence[Any],
     rows: int,
     rtol: float,
-) -> Compiled:
+) -> Compiled[Any]:
     """A part of a pipeline as a function, with the values that the pipeline has fixed."""
     graph = pipeline.graph
     if type(rows) is not int or rows < 0:

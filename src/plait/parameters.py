@@ -12,6 +12,7 @@ from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe as type_name
 from plait.core.sources import Const, constants
 from plait.errors import GraphError, ParameterError
+from plait.fields import addresses, check_fields, holds_secret, with_fields
 from plait.files import Dir, File
 from plait.runtime.contents import files_in
 from plait.secret import Secret
@@ -19,11 +20,14 @@ from plait.secret import Secret
 _EXACT = frozenset({int, str, float, bool, bytes})
 
 
-def addressed(graph: Graph, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by address, from values by address, short name or nested keys; unknown names are `ParameterError`."""
+def addressed(graph: Graph, values: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Values by address, from values by address, short name or nested keys; unknown names are `ParameterError`.
+
+    `config.depth` is a field of the parameter `config`: it is put into the value that this has (in `known`).
+    """
     found: dict[str, Any] = {}
     exact: dict[str, Any] = {}
-    for name, value in _flat(graph, values).items():
+    for name, value in with_fields(graph, _flat(graph, values), known or {}).items():
         addresses = _meant(graph, name)
         (exact if addresses == [name] else found).update(dict.fromkeys(addresses, value))
     return {**found, **exact}  # what is said of one step goes before what is said of all
@@ -76,7 +80,7 @@ def _alike(a: Any, b: Any) -> bool:
 def _unknown(graph: Graph, name: str) -> str:
     if name in graph.nodes:
         return f"{name!r} is a node of {graph.name}, not a parameter; to give its value: given={{{name!r}: ...}}"
-    known = [*graph.parameters, *graph.short_names()]
+    known = [*graph.parameters, *graph.short_names(), *addresses(graph)]
     hint = near(name, known)
     listed = ", ".join(graph.parameters) or "none"
     return f"{graph.name} has no parameter {name!r}{hint or f'. It has: {listed}'}"
@@ -129,21 +133,23 @@ def fitted(hint: Any, value: Any, name: str) -> Any:
         return _existing(hint, value, name)
     if hint is Secret:
         return _secret(value, name)
+    check_fields(hint, value, name)
     from pydantic import ValidationError
 
-    adapter = _adapter(hint)
-    if adapter is None:
+    view = adapter(hint)
+    if view is None:
         wanted = typing.get_origin(hint) or hint
         if isinstance(wanted, type) and not isinstance(value, wanted):
             raise ParameterError(f"{name}: a {type(value).__name__} is given, and {type_name(hint)} is wanted")
         return value
     try:
-        return adapter.validate_python(value)
+        return view.validate_python(value)
     except ValidationError as error:
         said = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()[:3]
         )
-        raise ParameterError(f"{name} = {_brief(value)} does not fit {type_name(hint)}: {said}") from None
+        shown = "" if holds_secret(hint) else f" = {_brief(value)}"
+        raise ParameterError(f"{name}{shown} does not fit {type_name(hint)}: {said}") from None
 
 
 def _secret(value: Any, name: str) -> Secret:
@@ -172,7 +178,7 @@ def _existing(hint: Any, value: Any, name: str) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _adapter(hint: Any) -> Any:
+def adapter(hint: Any) -> Any:
     """Pydantic's view of a type; none where it has no view."""
     from pydantic import ConfigDict, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 

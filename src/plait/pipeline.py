@@ -4,25 +4,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
-from plait import configuration, parameters
+from plait import configuration, parameters, varying
 from plait.core.builder import build
-from plait.core.definition import near
 from plait.core.graph import Graph
-from plait.core.looping import Each, mapped
-from plait.core.selecting import selected
+from plait.core.looping import Each, mapped, with_fixed
 from plait.core.step import TRACER, Step, check_name
 from plait.core.tracing import Tracing
-from plait.errors import GraphError, ParameterError
-from plait.items import Items
+from plait.errors import GraphError
+from plait.items import Items, Wiring
 from plait.runtime.plan import Plan
 from plait.runtime.run import Run
-from plait.settings import DEFAULT, OPTIONS
+from plait.settings import DEFAULT
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor as FuturesExecutor
+
     from plait.compiling import Compiled
-    from plait.ports import Store
+    from plait.ports import Executor, Store
     from plait.runtime.auditing.report import Audit
     from plait.runtime.listening import Listener
     from plait.sweeping import Sweep
@@ -59,33 +59,22 @@ class Pipeline(Generic[P, R_co]):
         found = Items(Pipeline, items)
         graph = parameters.with_constants_admitted(build(name, found.items, inputs))
         values = {address: value for address, value in found.values.items() if address in graph.parameters}
-        self._set(graph, values, {}, None, {item.name: item for item in found.items if isinstance(item, Step)})
+        self._set(graph, values, {}, None, Wiring(tuple(found.items), inputs))
 
     def _set(
-        self,
-        graph: Graph,
-        values: Mapping[str, Any],
-        options: Mapping[str, Any],
-        fn: Callable[..., Any] | None,
-        steps: Mapping[str, Step[..., Any]],
+        self, graph: Graph, values: Mapping[str, Any], options: Mapping[str, Any], fn: Any, wiring: Wiring
     ) -> None:
         self.name = graph.name
         self.graph = graph
         self._values = values  # by address
         self._options = options
-        self._fn = fn
-        self._steps = steps
+        self._fn: Callable[..., Any] | None = fn
+        self._wiring = wiring
 
     def _with(self, **changed: Any) -> "Pipeline[P, R_co]":
-        kept = {
-            "graph": self.graph,
-            "values": self._values,
-            "options": self._options,
-            "fn": self._fn,
-            "steps": self._steps,
-        }
+        kept = {"values": self._values, "options": self._options, "fn": self._fn, "wiring": self._wiring}
         other: Pipeline[P, R_co] = object.__new__(Pipeline)
-        other._set(**{**kept, **changed})
+        other._set(**{"graph": self.graph, **kept, **changed})
         return other
 
     # what it is
@@ -93,7 +82,9 @@ class Pipeline(Generic[P, R_co]):
     @property
     def steps(self) -> Mapping[str, Step[..., Any]]:
         """Its steps by the names of their nodes."""
-        return self._steps
+        if self._wiring.items is not None:
+            return self._wiring.steps
+        return {node.name: Step(node.definition, node.name, {}, {}) for node in self.graph.nodes.values()}
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -108,6 +99,13 @@ class Pipeline(Generic[P, R_co]):
             for p in self.graph.parameters.values()
         }
 
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Its parameters as JSON Schema, by address: types, defaults, what is required, what docstrings say."""
+        from plait.schema import schema
+
+        return schema(self.graph, self._values, self._fn)
+
     # how it is varied
 
     def with_(self, values: Any = None, /, **more: Any) -> "Pipeline[P, R_co]":
@@ -117,37 +115,52 @@ class Pipeline(Generic[P, R_co]):
         parameter that it does not have, and for a value that does not fit.
         """
         given = {**parameters.by_name(values), **more}
-        settled = {
-            address: parameters.admitted(self.graph.parameters[address], value)
-            for address, value in parameters.addressed(self.graph, given).items()
-        }
-        return self._with(values={**self._values, **settled})
+        return self._with(values={**self._values, **configuration.admitted(self.graph, self._values, given)})
 
-    def with_config(self, *paths: str | Path) -> "Pipeline[P, R_co]":
+    def with_config(self, *paths: "str | Path | configuration.Layer") -> "Pipeline[P, R_co]":
         """The same pipeline with what YAML files set: parameters under `params:`, options of `run` under `run:`.
 
         Later files go over earlier ones. Raises `ParameterError` with the file and the near miss.
         """
-        values, options = configuration.load(*paths)
-        for option in options:
-            if option not in OPTIONS:
-                raise ParameterError(f"run: {option!r} is no option of run{near(option, OPTIONS)}")
-        return self._with(options={**self._options, **options}).with_(values)
+        values, options = configuration.configured(self.graph, self._values, *paths)
+        return self._with(values={**self._values, **values}, options={**self._options, **options})
 
     def named(self, name: str, /) -> "Pipeline[P, R_co]":
         """The same pipeline under another name, to use it twice."""
         return self._with(graph=self.graph.renamed(check_name(name)))
 
-    def select(self, *selectors: str) -> "Pipeline[..., Any]":
-        """The part of a pipeline wired by name that some selectors choose.
+    def bind(self, **sources: Any) -> "Pipeline[P, R_co]":
+        """The same pipeline with parameters that come from elsewhere than their own names say, where others list it.
 
-        A selector is a node's name, `"tag:feature"`, `"+score"` (and all that it needs) or `"clean+"` (and all that
-        needs it). What was made by the rest becomes a parameter. Raises `GraphError` where nothing is chosen.
+        Each source is the name of a node, a part or a parameter, or a list or dict of these: see `Step.bind`. Raises
+        `GraphError` for a parameter that it does not have.
         """
-        chosen = {name for selector in selectors for name in selected(self.graph, selector)}
-        if self._fn is not None:
-            raise GraphError(f"{self.name} is wired by call; select takes apart pipelines that are wired by name")
-        return Pipeline(self.name, [step for name, step in self._steps.items() if name in chosen])
+        return self._with(**varying.with_bound(self, sources)._asdict())
+
+    def replace(self, **steps: "Step[..., Any] | Pipeline[..., Any]") -> "Pipeline[P, R_co]":
+        """The same pipeline with other steps, or pipelines, in the place of some nodes.
+
+        A node keeps its name, and so its seed and address, and what it is called with. Raises `GraphError` for what
+        does not fit there, with the near miss.
+
+        >>> from plait import Pipeline, step
+        >>> @step
+        ... def size(text: str) -> int:
+        ...     return len(text)
+        >>> words = step(lambda text: len(text.split()), name="words")
+        >>> Pipeline("demo", [size]).replace(size=words).run(text="two words", store=None).result
+        2
+        """
+        return self._with(**varying.with_replaced(self, steps)._asdict())
+
+    def select(self, *selectors: str) -> "Pipeline[..., Any]":
+        """The part of a pipeline that some selectors choose, together.
+
+        A selector is a node's name, or `"tag:feature"`; with a `+` before it (`"+score"`) all that it needs comes too,
+        with one after it (`"clean+"`) all that needs it. What was made by the rest becomes a parameter. Raises
+        `GraphError` where nothing is chosen.
+        """
+        return self._with(**varying.with_part(self, selectors)._asdict(), fn=None)
 
     # what can be done with it
 
@@ -158,7 +171,7 @@ class Pipeline(Generic[P, R_co]):
             return cast(R_co, tracer.nest(self.graph, fn, args, kwargs, self._values))
         if any(type(value) is Each for value in (*args, *kwargs.values())):
             raise GraphError(f"{self.name}(...) got each(...): write {self.name}.map(...) to run it once an item")
-        return cast(R_co, fn(*args, **kwargs))
+        return cast(R_co, with_fixed(self.name, varying.plain(self, fn), self._values)(*args, **kwargs))
 
     def map(self, *args: P.args, **kwargs: P.kwargs) -> list[R_co]:
         """Runs the pipeline once for each item of what is marked with `each`; the results are a list.
@@ -175,6 +188,7 @@ class Pipeline(Generic[P, R_co]):
         fn, tracer = self._function, TRACER.get()
         if isinstance(tracer, Tracing):
             return tracer.nest(self.graph, fn, args, kwargs, self._values, keyed)
+        fn = with_fixed(self.name, varying.plain(self, fn), self._values)
         return mapped(f"{self.name}.{'map_values' if keyed else 'map'}", fn, args, kwargs, keyed=keyed)
 
     @property
@@ -190,7 +204,7 @@ class Pipeline(Generic[P, R_co]):
         now: datetime | None = None,
         given: Mapping[str, Any] | None = None,
         store: "str | Path | Store | None" = DEFAULT,
-        executor: Any = DEFAULT,
+        executor: "str | Executor | FuturesExecutor" = DEFAULT,
         workers: int | None = DEFAULT,
         limits: Mapping[str, float | str] | None = DEFAULT,
         fail: Literal["fast", "keep-going"] = DEFAULT,
@@ -216,16 +230,9 @@ class Pipeline(Generic[P, R_co]):
         Returns the `Run`. Raises `ParameterError` before any work, and `NodeFailed` from the error of the step.
         """
         options = {
-            "seed": seed,
-            "now": now,
-            "given": given,
-            "store": store,
-            "executor": executor,
-            "workers": workers,
-            "limits": limits,
-            "fail": fail,
-            "strict": strict,
-        }
+            "seed": seed, "now": now, "given": given, "store": store, "executor": executor, "workers": workers,
+            "limits": limits, "fail": fail, "strict": strict,
+        }  # fmt: skip
         from plait.session import Session
 
         with Session(self.graph, self._values, self._options, targets, options, params) as session:
@@ -282,6 +289,16 @@ class Pipeline(Generic[P, R_co]):
         with Session(self.graph, self._values, self._options, targets, options, params) as session:
             return session.audit()
 
+    @overload
+    def compile(
+        self, output: Step[..., T], *, inputs: Sequence[str], given: "Run[Any] | Mapping[str, Any]",
+        pin: Sequence[Target] = (), parity: int = 100, rtol: float = 1e-9,
+    ) -> "Compiled[T]": ...  # fmt: skip
+    @overload
+    def compile(
+        self, output: str, *, inputs: Sequence[str], given: "Run[Any] | Mapping[str, Any]",
+        pin: Sequence[Target] = (), parity: int = 100, rtol: float = 1e-9,
+    ) -> "Compiled[Any]": ...  # fmt: skip
     def compile(
         self,
         output: Target,
@@ -291,7 +308,7 @@ class Pipeline(Generic[P, R_co]):
         pin: Sequence[Target] = (),
         parity: int = 100,
         rtol: float = 1e-9,
-    ) -> "Compiled":
+    ) -> "Compiled[Any]":
         """A part of this pipeline as a plain function: `inputs` are its arguments, `output` is what it returns.
 
         Nodes that do not depend on `inputs`, and those in `pin`, are taken from `given` (a run, or values by name); the
@@ -333,9 +350,9 @@ class Pipeline(Generic[P, R_co]):
         now: datetime | None = None,
         given: Mapping[str, Any] | None = None,
         store: "str | Path | Store | None" = DEFAULT,
-        executor: Any = DEFAULT,
+        executor: "str | Executor | FuturesExecutor" = DEFAULT,
         workers: int | None = DEFAULT,
-        limits: "Mapping[str, int | float | str] | None" = DEFAULT,
+        limits: Mapping[str, float | str] | None = DEFAULT,
         fail: Literal["fast", "keep-going"] = DEFAULT,
         strict: bool = DEFAULT,
         **params: Any,

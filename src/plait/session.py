@@ -4,7 +4,6 @@ import os
 import platform
 import sys
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from plait.runtime.events import RunFinished, RunStarted
 from plait.runtime.execute import execute
 from plait.runtime.fetching import with_remote_files
 from plait.runtime.listening import Listener, drive, tell
+from plait.runtime.naming import warn
 from plait.runtime.plan import Plan
 from plait.runtime.planning import plan
 from plait.runtime.pools import sized
@@ -90,7 +90,7 @@ class Session:
         named = tuple(dict.fromkeys(node_of(name) for source in asked for name in surface(source)))
         self.given = _given(graph, self.options.get("given") or {})
         self.named = named
-        values = {**fixed, **parameters.addressed(graph, params)}
+        values = {**fixed, **parameters.addressed(graph, params, fixed)}
         if graph.folded:
             self.roots = asked or tuple(roots(graph))
             self.read = frozenset(node_of(name) for source in self.roots for name in surface(source))
@@ -101,7 +101,8 @@ class Session:
         else:
             self.roots = ()
             self.targets = named or (*self.given, *graph.needed(graph.sinks(), self.given))
-            self.read = frozenset(named or graph.sinks())
+            returned = () if graph.result is None else surface(graph.result)
+            self.read = frozenset(named or (*graph.sinks(), *returned))
             self.needed = tuple(graph.needed(self.targets, self.given))
             self.params = parameters.settled(graph.parameters_of(self.needed), graph, values)
         _warn_of_stale_steps(graph)
@@ -320,11 +321,8 @@ def _warn_of_stale_steps(graph: Graph) -> None:
     for definition in {node.definition for node in graph.nodes.values()}:
         newer = _newer(definition)
         if newer is not None:
-            warnings.warn(
-                f"{definition.name} was defined again after {graph.name!r} was built; build {graph.name!r} again",
-                StaleStepWarning,
-                stacklevel=5,
-            )
+            message = f"{definition.name} was defined again after {graph.name!r} was built; build {graph.name!r} again"
+            warn(StaleStepWarning, message)
 
 
 def _newer(definition: Definition) -> Step[..., Any] | None:

@@ -92,11 +92,11 @@ def sweep(
     pairs = [(setting, seed) for setting in wanted for seed in seeds]
     if not pairs:
         return Sweep([], [], [])
-    common = {**pipeline._values, **parameters.addressed(graph, params)}
+    common = {**pipeline._values, **parameters.addressed(graph, params, pipeline._values)}
     values: list[dict[str, Any]] = []
     for setting, _ in pairs:
         try:
-            values.append({**common, **parameters.addressed(graph, setting)})
+            values.append({**common, **parameters.addressed(graph, setting, common)})
         except ParameterError as error:
             raise ParameterError(f"sweep: {setting}: {error}") from None
     whole = repeated(graph, len(pairs))

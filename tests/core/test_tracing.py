@@ -269,12 +269,6 @@ def test_what_is_returned_keeps_its_structure():
     assert p.run(path="abc", store=None).result == {"n": 3, "sums": [4, 7]}
 
 
-def test_async_and_star_pipelines_are_refused():
-    with pytest.raises(GraphError, match="async pipelines are not in this version"):
-
-        @pipeline
-        async def p(path: str) -> int:
-            return load(path)
-
+def test_star_pipelines_are_refused():
     with pytest.raises(GraphError, match="known by name"):
         pipeline(lambda *paths: load(paths[0]), name="p")

@@ -146,6 +146,18 @@ def test_a_database_is_a_file_that_is_read():
     assert told(rows)[0].startswith("rows opened a.db, which is not an argument")
 
 
+@pytest.mark.parametrize("cache", [False, "12h"])
+def test_a_step_that_says_itself_when_it_looks_at_the_world_is_no_news(cache, monkeypatch):
+    put("rates.csv")
+    monkeypatch.setenv("RATES", "rates.csv")
+
+    def look() -> str:
+        return Path(os.environ["RATES"]).read_text()
+
+    assert len(told(step(look, name="plain"))) == 2
+    assert told(step(cache=cache)(look)) == []
+
+
 def test_what_the_step_was_given_is_no_news():
     put("data/a.csv")
     put("data/d/b.csv")

@@ -289,6 +289,40 @@ def test_a_result_that_cannot_be_named_lives_for_the_run_and_is_said_once(tmp_pa
     assert second.states == {"connect": "run", "one": "hit"}, "what follows is keyed by how it was made"
 
 
+class Once:
+    """Says what it is, and can be copied once."""
+
+    def __init__(self, *, copied=False):
+        self.copied = copied
+
+    def __plait_digest__(self):
+        return "once"
+
+    def __reduce__(self):
+        if self.copied:
+            raise TypeError("it was copied before")
+        return _copied, ()
+
+
+def _copied():
+    return Once(copied=True)
+
+
+def test_a_result_that_is_named_and_cannot_be_written_stands_for_its_content(tmp_path):
+    @step
+    def made(n: int) -> Once:
+        return Once()
+
+    @step
+    def read(made: Once) -> bool:
+        return made.copied
+
+    p = Pipeline("p", [made, read])
+    with pytest.warns(UnnamedResult, match=r"made\(\) -> .*Once cannot be kept .* are keyed by what is in it"):
+        p.run(n=1, store=tmp_path, listeners=[])
+    assert p.run(n=2, store=tmp_path, listeners=[]).states == {"made": "run", "read": "hit"}
+
+
 def test_a_lock_within_a_result_does_not_fail_the_run(tmp_path):
     @step
     def made() -> dict:
@@ -531,11 +565,6 @@ def test_a_store_that_cannot_be_written_is_refused_before_any_work(tmp_path):
     assert not ran.exists()
 
 
-def test_a_remote_store_is_refused_until_it_is_built():
-    with pytest.raises(PlaitError, match="remote stores are not in this version"):
-        run(store="s3://bucket/x")
-
-
 def test_nothing_is_left_on_disk_without_a_store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(store=None)
@@ -566,8 +595,9 @@ def test_a_step_that_was_defined_again_is_told(tmp_path):
     exec(compile(code, "cell_1", "exec"), module.__dict__)
     nb = Pipeline("nb", module)
     exec(compile(code.replace("return n", "return -n"), "cell_2", "exec"), module.__dict__)
-    with pytest.warns(StaleStepWarning, match="late was defined again after 'nb' was built; build 'nb' again"):
+    with pytest.warns(StaleStepWarning, match="late was defined again after 'nb' was built; build 'nb' again") as told:
         nb.run(store=None, listeners=[])
+    assert [Path(warning.filename) for warning in told] == [Path(__file__)]  # the user's line, not ours
     assert Pipeline("nb", module).run(store=None, listeners=[])["late"] == -1
     del sys.modules["notebook_like"]
 
@@ -662,3 +692,20 @@ def test_a_damaged_result_that_somebody_will_read_is_made_again_at_once(tmp_path
     assert p.plan(store=tmp_path)["run"] == ["big"]
     again = p.run(store=tmp_path, listeners=[])
     assert again.states == {"big": "run"} and again["big"].sum() == np.arange(100_000.0).sum()
+
+
+@step
+def asserting(n: int) -> int:
+    assert n > 0, "a step of a test module, whose asserts pytest writes anew"
+    def inner(m: int) -> int:
+        assert m > 0
+        return m
+
+    return inner(n)
+
+
+def test_asserts_that_pytest_writes_anew_do_not_count():
+    """Else a worker process, which imports this module without pytest, would have other code."""
+    assert any(name.startswith("@py") for name in asserting.fn.__code__.co_names), "pytest does not rewrite this module"
+    run = Pipeline("p", [asserting]).run(n=3, store=None, listeners=[], executor="processes", workers=1)
+    assert run["asserting"] == 3

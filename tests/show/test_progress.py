@@ -12,7 +12,7 @@ import pytest
 
 from cli.terminal import CTRL_C, in_a_terminal
 from plait.core.digest import Digest
-from plait.runtime.events import Cached, Failed, Finished, RunFinished, RunStarted, Skipped, Started
+from plait.runtime.events import Cached, Failed, Finished, Retried, RunFinished, RunStarted, Skipped, Started
 from plait.show import notebook, progress
 from plait.show.report import line
 from plait.show.tally import Tally
@@ -94,6 +94,13 @@ def test_counts_follow_the_events():
     tally = events(Tally(), Cached("a", D, 1.0), Started("b"), Failed("b", "ValueError: x", 0.0), Skipped("c", "b"))
     assert dict(tally.counts) == {"hit": 1, "failed": 1, "skipped": 1}
     assert (tally.done, tally.running, [n.node for n in tally.notable]) == (2, {}, ["b"])
+
+
+def test_who_waits_to_be_tried_again_is_neither_running_nor_done():
+    tally = events(Tally(), Started("a"), Retried("a", 1, "OSError: busy", 2.0))
+    assert (tally.running, tally.done) == ({}, 0)
+    events(tally, Started("a"), Finished("a", D, 0.1))
+    assert (tally.running, tally.done, tally.counts["run"]) == ({}, 1, 1)
 
 
 def test_what_was_not_reached_counts_as_not_run():

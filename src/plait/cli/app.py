@@ -181,6 +181,13 @@ def graph(
 
 
 @app.command()
+def schema(pipeline: Where) -> None:
+    """Print what parameters a pipeline has, as JSON Schema."""
+    with told():
+        commands.schema(pipeline)
+
+
+@app.command()
 def runs(
     pipeline: Annotated[str | None, typer.Argument(metavar="[MODULE:PIPELINE]", show_default=False)] = None,
     store: Store = None,

@@ -40,23 +40,23 @@ class Selection(NamedTuple):
 
     def pipeline(self) -> Pipeline[..., Any]:
         """The pipeline, with its parameters set."""
-        found = loaded(self.where).with_config(*self.configs)
-        for setting in self.settings:
-            name, _, text = setting.partition("=")
-            found = _set(found, name.strip(), text)
-        return found
+        found = loaded(self.where).with_config(*self.configs, configuration.from_environment())
+        return _set(found, [(name.strip(), text) for name, _, text in (one.partition("=") for one in self.settings)])
 
 
-def _set(pipeline: Pipeline[..., Any], name: str, text: str) -> Pipeline[..., Any]:
-    """A parameter from text: as YAML reads it; where that does not fit, as it stands (text that looks like a date)."""
-    value = configuration.value(text)
+def _set(pipeline: Pipeline[..., Any], settings: Sequence[tuple[str, str]]) -> Pipeline[..., Any]:
+    """Parameters from text: as YAML reads it; where that does not fit, as it stands (text that looks like a date)."""
+    values = {name: configuration.value(text) for name, text in settings}
     try:
-        return pipeline.with_({name: value})
+        return pipeline.with_(values)  # all at once: several may be fields of one
     except ParameterError:
-        if isinstance(value, str):
-            raise
+        for name, text in settings:
+            try:
+                pipeline.with_({name: values[name]})
+            except ParameterError:
+                values[name] = text
         try:
-            return pipeline.with_({name: text})
+            return pipeline.with_(values)
         except ParameterError:
             pass
         raise
@@ -196,3 +196,8 @@ def version() -> str:
         return f"plait {version_of('plait')}"
     except PackageNotFoundError:
         return "plait, not installed: it runs from its sources"
+
+
+def schema(where: str) -> None:
+    """Prints the JSON Schema of a pipeline's parameters."""
+    out(json.dumps(loaded(where).schema, indent=2))

@@ -2,14 +2,17 @@
 
 import inspect
 import linecache
+import pickle
 from collections.abc import Mapping, Sequence
 from types import FunctionType
-from typing import Any, NoReturn
+from typing import Any, Generic, NoReturn, TypeVar
 
 from plait.compiling.writing import Written
 
+T_co = TypeVar("T_co", covariant=True)
 
-class Compiled:
+
+class Compiled(Generic[T_co]):
     """A part of a pipeline as a plain function, made by `Pipeline.compile`.
 
     `source` is its text, to be read; `inputs` are the names of its arguments; `pinned` are the values that it holds. It
@@ -24,14 +27,16 @@ class Compiled:
     pinned: Mapping[str, Any]
     source: str
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> T_co:
         raise NotImplementedError("made by Pipeline.compile")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a compiled function does not change; compile another one ({name})")
 
     def __reduce__(self) -> Any:
-        return function, (self._written,)
+        import cloudpickle  # the steps of scripts and notebooks travel whole
+
+        return _unpacked, (cloudpickle.dumps(self._written),)
 
     def __repr__(self) -> str:
         written: Written = self._written
@@ -39,7 +44,11 @@ class Compiled:
         return f"<{written.name}({', '.join(self.inputs)}), compiled from {written.pipeline}: {steps}>"
 
 
-def function(written: Written) -> Compiled:
+def _unpacked(written: bytes) -> Compiled[Any]:
+    return function(pickle.loads(written))  # noqa: S301 - a part of a pickle that is being read already
+
+
+def function(written: Written) -> Compiled[Any]:
     """Makes the function of a text.
 
     It is called without any frame of ours between: its class, one for each, has it as its own `__call__`.
@@ -50,7 +59,7 @@ def function(written: Written) -> Compiled:
     linecache.cache[file] = (len(written.source), None, written.source.splitlines(True), file)  # for tracebacks
     made: FunctionType = space[written.name]
     members = {"__call__": staticmethod(made), "__signature__": inspect.signature(made), "__slots__": ()}
-    compiled: Compiled = type(Compiled.__name__, (Compiled,), members)()
+    compiled: Compiled[Any] = type(Compiled.__name__, (Compiled,), members)()
     names = made.__code__.co_varnames[: made.__code__.co_argcount]
     for attribute, value in {
         "_written": written,

@@ -23,7 +23,7 @@ def compiled(
     rows: int,
     rtol: float,
     digest: Callable[[Any], str],
-) -> Compiled:
+) -> Compiled[Any]:
     """A slice of a graph as a function, after `rows` rows of it were compared with the run that it comes from."""
     part = cut(graph, output, inputs, pin)
     for name in pin:
@@ -67,7 +67,7 @@ def _taken(given: Run[Any] | Mapping[str, Any], source: Output, part: Slice) -> 
     raise ParameterError(f"compile: {address} is not made at each call, and given has no value for it")
 
 
-def _compared(made: Compiled, part: Slice, given: Run[Any] | Mapping[str, Any], rows: int, rtol: float) -> Parity:
+def _compared(made: Compiled[Any], part: Slice, given: Run[Any] | Mapping[str, Any], rows: int, rtol: float) -> Parity:
     batch = {}
     for name, (said, source) in zip(made.inputs, part.inputs, strict=True):
         if isinstance(source, Output):
@@ -86,7 +86,7 @@ def _compared(made: Compiled, part: Slice, given: Run[Any] | Mapping[str, Any], 
     return parity(made, rows=rows, rtol=rtol, expected=expected, **batch)
 
 
-def _of_one(made: Compiled) -> Callable[..., list[Any]]:
+def _of_one(made: Compiled[Any]) -> Callable[..., list[Any]]:
     return lambda **rows: [made(**{name: value[0] for name, value in rows.items()})]
 
 
@@ -115,7 +115,7 @@ def _before(part: Slice, node: str) -> list[str]:
     return [name for name in part.graph.needed([node]) if name != node]
 
 
-def _digests(made: Compiled, digest: Callable[[Any], str]) -> dict[str, str]:
+def _digests(made: Compiled[Any], digest: Callable[[Any], str]) -> dict[str, str]:
     found = {}
     for name, value in made.pinned.items():
         try:

@@ -67,7 +67,9 @@ def _input(graph: Graph, name: str) -> Output | Param:
     source = graph.source(name)
     if isinstance(source, Output):
         return source
-    raise GraphError(f"compile(inputs=…): {name!r} is a whole namespace; name a node of it{near(name, list(graph.nodes))}")
+    raise GraphError(
+        f"compile(inputs=…): {name!r} is a whole namespace; name a node of it{near(name, list(graph.nodes))}"
+    )
 
 
 def _varying(graph: Graph, sources: Sequence[Output | Param]) -> set[str]:

@@ -5,24 +5,17 @@ is also a node's is an error until somebody says which was meant; a part has the
 name works only while one node makes it.
 """
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any
 
 from plait.core.definition import EMPTY, near
+from plait.core.edges import check_edge, made_type
+from plait.core.garbage import paused
+from plait.core.grafting import Graft, Grafted, grafted
 from plait.core.graph import Graph, Node, Parameter, in_order
-from plait.core.matching import describe as type_name
-from plait.core.matching import fits
-from plait.core.sources import Ambient, Collect, Const, Output, Param, Source, outputs
+from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
 from plait.core.step import Step, describe
 from plait.errors import GraphError
-
-
-class Graft(NamedTuple):
-    """A whole graph that stands in another one as if it were one step."""
-
-    name: str
-    graph: Graph
 
 
 def build(name: str, items: Iterable[Step[..., Any] | Graft], inputs: Sequence[str] | None = None) -> Graph:
@@ -33,13 +26,8 @@ def build(name: str, items: Iterable[Step[..., Any] | Graft], inputs: Sequence[s
     >>> list(build("demo", [double]).parameters)
     ['x']
     """
-    collecting = gc.isenabled()
-    gc.disable()  # nothing that is made here can be freed, and looking for it takes longer than building
-    try:
+    with paused():
         return _Builder(name, items, inputs).graph()
-    finally:
-        if collecting:
-            gc.enable()
 
 
 class Inputs:
@@ -78,6 +66,8 @@ class _Builder:
         self.inputs = Inputs()
         self.nodes: dict[str, Node] = {}
         self.aliases: dict[str, Source] = {}
+        self.whole: dict[str, Source] = {}
+        self.grafted: dict[str, Grafted | None] = {}  # none: it is being taken in
 
     def _take(self, item: Step[..., Any] | Graft) -> None:
         known = self.steps.get(item.name) or self.grafts.get(item.name)
@@ -95,19 +85,47 @@ class _Builder:
 
     def graph(self) -> Graph:
         for graft in self.grafts.values():
-            sources = {
-                p.address: self._by_name(graft.name, p.address, p.hints[0] if p.hints else EMPTY, p.default)
-                for p in graft.graph.parameters.values()
-            }
-            nodes, result = grafted(graft, sources)
-            self.nodes.update(nodes)
-            if result is not None:
-                self.aliases[graft.name] = result
+            self._graft(graft)
         for name, step in self.steps.items():
             self.nodes[name] = Node(name, step.definition, tuple(self._wired(step)))
         self._check_declared()
         ordered = in_order(self.name, self.nodes)
-        return Graph(self.name, ordered, self.inputs.parameters(), self.aliases, None)
+        return Graph(self.name, ordered, self.inputs.parameters(), self.aliases, None, self.whole)
+
+    def _graft(self, graft: Graft) -> Grafted:
+        """Takes in a graft, after those that it reads."""
+        if graft.name in self.grafted:
+            known = self.grafted[graft.name]
+            if known is None:
+                raise GraphError(
+                    f"{self.name} has a cycle through the pipeline {graft.name}, which reads what needs it"
+                )
+            return known
+        self.grafted[graft.name] = None
+        sources = {p.address: self._of_graft(graft, p) for p in graft.graph.parameters.values()}
+        made = self.grafted[graft.name] = grafted(graft, sources)
+        self.nodes.update(made.nodes)
+        self.definitions.update((name, node.definition) for name, node in made.nodes.items())
+        self.whole.update(made.whole)
+        self.aliases.update(made.aliases)
+        if made.result is not None:
+            self.aliases[graft.name] = made.result
+        return made
+
+    def _of_graft(self, graft: Graft, parameter: Parameter) -> Source:
+        """Where a parameter of a graft comes from; a value that it came with is a default here."""
+        address, hint = parameter.address, parameter.hints[0] if parameter.hints else EMPTY
+        if address in graft.bound:
+            source = self._said(graft.name, address, graft.bound[address], hint)
+        elif address in graft.fixed:
+            moved = f"{graft.name}{'/' if '.' in address else '.'}{address}"
+            return self.inputs.add(moved, hint, graft.fixed[address], f"{graft.name}({address})")
+        else:
+            source = self._by_name(graft.name, address, hint, parameter.default)
+        if type(source) is not Param and hint is not EMPTY:
+            made = made_type(source, self.definitions)
+            check_edge(graft.name, address, made, hint, source, self.definitions)
+        return source
 
     def _wired(self, step: Step[..., Any]) -> Iterator[tuple[str, Source]]:
         definition, values, sources = step.definition, step.values, step.sources
@@ -116,14 +134,14 @@ class _Builder:
             if name in values:
                 yield name, Const(values[name])
             elif name in sources:
-                source = self._said(step, name, sources[name], hints.get(name, EMPTY))
+                source = self._said(step.name, name, sources[name], hints.get(name, EMPTY))
                 self._check(step, name, source, hints)
                 yield name, source
             elif name in ambient:
                 yield name, Ambient(ambient[name])
             else:
                 source = self._by_name(step.name, name, hints.get(name, EMPTY), default)
-                if type(source) is Output:
+                if type(source) is not Param:
                     self._check(step, name, source, hints)
                 yield name, source
 
@@ -144,10 +162,10 @@ class _Builder:
         if name in self.steps:
             return Output(name)
         if name in self.grafts:
-            result = self.grafts[name].graph.result
+            result = self._graft(self.grafts[name]).result
             if result is None:
                 raise GraphError(f"{name} returns nothing that another node could read")
-            return _moved(result, name, {})
+            return result
         makers = self.parts.get(name)
         if makers is None:
             return None
@@ -156,24 +174,35 @@ class _Builder:
             raise GraphError(f"{name!r} is {' and '.join(candidates)}. Say which: {fix}{candidates[0]!r})")
         return Output(makers[0], name)
 
-    def _said(self, step: Step[..., Any], name: str, spec: Any, hint: Any) -> Source:
+    def _said(self, user: str, name: str, spec: Any, hint: Any) -> Source:
         """The source that `bind` named."""
         if type(spec) is str and spec in self.steps:
             return Output(spec)
+        if type(spec) is Param:  # what a graph that was written down says: see graphs.py
+            return self.inputs.add(spec.address, hint, EMPTY, f"{user}({name})")
+        if type(spec) is Const:
+            return spec
         if isinstance(spec, Mapping):
-            items = tuple(self._said(step, name, item, EMPTY) for item in spec.values())
+            items = tuple(self._said(user, name, item, EMPTY) for item in spec.values())
             return Collect(dict, items, tuple(spec))
         if isinstance(spec, (list, tuple)):
-            return Collect(type(spec), tuple(self._said(step, name, item, EMPTY) for item in spec))
+            return Collect(type(spec), tuple(self._said(user, name, item, EMPTY) for item in spec))
         if isinstance(spec, Step):
             found = self.steps.get(spec.name)
             if found is None or found.definition is not spec.definition:
                 raise GraphError(
-                    f"{step.name}.bind({name}={spec.name}): {self.name} has no such step"
-                    f"{near(spec.name, list(self.steps))} Add it to the pipeline, or bind a name"
+                    f"{user}.bind({name}={spec.name}): {self.name} has no such step"
+                    f"{near(spec.name, list(self.steps)) or '.'} Add it to the pipeline, or bind a name"
                 )
             return Output(spec.name)
-        made = self._made(spec, f"{step.name}.bind({name}=")
+        if isinstance(graph := getattr(spec, "graph", None), Graph):
+            if spec.name not in self.grafts or self.grafts[spec.name].graph is not graph:
+                raise GraphError(
+                    f"{user}.bind({name}={spec.name}): {self.name} has no such pipeline"
+                    f"{near(spec.name, list(self.grafts)) or '.'} Add it to the list, or bind a name"
+                )
+            spec = spec.name
+        made = self._made(spec, f"{user}.bind({name}=")
         if made is not None:
             return made
         node, dot, part = spec.rpartition(".")
@@ -181,8 +210,8 @@ class _Builder:
             if node in self.steps and part in self.steps[node].definition.parts:
                 return Output(node, part)
             known = [f"{n}.{p}" for p, makers in self.parts.items() for n in makers]
-            raise GraphError(f"{step.name}.bind({name}={spec!r}): nothing makes {spec!r}{near(spec, known)}")
-        return self.inputs.add(spec, hint, EMPTY, f"{step.name}({name})")
+            raise GraphError(f"{user}.bind({name}={spec!r}): nothing makes {spec!r}{near(spec, known)}")
+        return self.inputs.add(spec, hint, EMPTY, f"{user}({name})")
 
     def _check(self, step: Step[..., Any], name: str, source: Source, hints: Mapping[str, Any]) -> None:
         wanted = hints.get(name, EMPTY)
@@ -191,7 +220,8 @@ class _Builder:
             if definition is not None and definition.returns is wanted:
                 return  # by far the commonest edge
         if wanted is not EMPTY:
-            check_edge(step, name, made_type(source, self.definitions), wanted, source, self.definitions)
+            made = made_type(source, self.definitions)
+            check_edge(step.name, name, made, wanted, source, self.definitions, step.definition)
 
     def _check_declared(self) -> None:
         if self.declared is None:
@@ -208,82 +238,6 @@ class _Builder:
         for name in self.declared:
             if name not in required:
                 raise GraphError(f"inputs= names {name!r}, which no step reads{near(name, list(required))}")
-
-
-def made_type(source: Source, definitions: Mapping[str, Any]) -> Any:
-    """The type of what a source gives, `EMPTY` where it is not known."""
-    match source:
-        case Output(node, None):
-            return definitions[node].returns if node in definitions else EMPTY
-        case Output(node, part):
-            return definitions[node].parts[part] if node in definitions else EMPTY
-        case Collect(kind, items, keys):
-            found = [made_type(item, definitions) for item in items]
-            if not found or EMPTY in found:
-                return EMPTY
-            inner: Any = Union[tuple(found)]  # noqa: UP007 - a union of types that are known only now
-            named: Any = Union[tuple({type(key) for key in keys})] if keys else Any  # noqa: UP007 - likewise
-            return dict[named, inner] if kind is dict else tuple[inner, ...] if kind is tuple else list[inner]
-        case _:
-            return EMPTY
-
-
-def check_edge(
-    step: Step[..., Any], name: str, made: Any, wanted: Any, source: Source, definitions: Mapping[str, Any]
-) -> None:
-    """Does what is made fit what is asked for? Unknown types fit: the edge is unchecked."""
-    if wanted is EMPTY or made is EMPTY or fits(made, wanted) is not False:
-        return
-    makers = ", ".join(out.node if out.part is None else f"{out.node}.{out.part}" for out in outputs(source))
-    other = next(
-        (f". Did you mean {n!r} ({type_name(d.returns)})?" for n, d in definitions.items() if _suits(d, wanted, step)),
-        "",
-    )
-    raise GraphError(
-        f"{step.name}({name}: {type_name(wanted)}) cannot take {makers} -> {type_name(made)}{other}"
-        f"{'' if other else f'. Change one of the two types, or bind another source: {step.name}.bind({name}=...)'}"
-    )
-
-
-def _suits(definition: Any, wanted: Any, step: Step[..., Any]) -> bool:
-    made = definition.returns
-    return definition is not step.definition and made is not EMPTY and fits(made, wanted) is True
-
-
-def grafted(graft: Graft, sources: Mapping[str, Source]) -> tuple[dict[str, Node], Source | None]:
-    """The nodes of a graph under a namespace, its parameters read from `sources`, and its result."""
-    nodes = {}
-    for node in graft.graph.nodes.values():
-        inputs = tuple((name, _moved(source, graft.name, sources)) for name, source in node.inputs)
-        nodes[f"{graft.name}/{node.name}"] = Node(f"{graft.name}/{node.name}", node.definition, inputs)
-    result = graft.graph.result
-    return nodes, None if result is None else _moved(result, graft.name, sources)
-
-
-def _moved(source: Source, namespace: str, sources: Mapping[str, Source]) -> Source:
-    match source:
-        case Output(node, part):
-            return Output(f"{namespace}/{node}", part)
-        case Collect(kind, items, keys):
-            return Collect(kind, tuple(_moved(item, namespace, sources) for item in items), keys)
-        case Param(address, path):
-            return projected(sources.get(address, source), path)
-        case _:
-            return source
-
-
-def projected(source: Source, path: tuple[str, ...]) -> Source:
-    """A field of a source, where the source can have fields."""
-    if not path:
-        return source
-    if isinstance(source, Param):
-        return Param(source.address, source.path + path)
-    if isinstance(source, Const):
-        value = source.value
-        for field in path:
-            value = getattr(value, field)
-        return Const(value)
-    raise GraphError(f"a field {'.'.join(path)!r} of a parameter is read, which is given by a node here: take it apart")
 
 
 def _same(a: Step[..., Any], b: Step[..., Any]) -> bool:

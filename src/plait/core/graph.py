@@ -1,10 +1,11 @@
 """The graph: flat, immutable and valid. It answers pure questions; it knows nothing of runs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from plait.core.addresses import parsed
 from plait.core.definition import EMPTY, Definition, near
-from plait.core.sources import Collect, Output, Source, outputs, params
+from plait.core.sources import NESTED, Attempt, Axis, Gather, Output, Param, Source, is_folded, outputs, params
 from plait.errors import GraphError
 
 
@@ -30,9 +31,24 @@ class Parameter(NamedTuple):
 
 
 class Graph:
-    """Nodes in an order in which they could run, the parameters they read, and what the whole gives."""
+    """Nodes in an order in which they could run, the parameters they read, and what the whole gives.
 
-    __slots__ = ("__weakref__", "_children", "_short", "aliases", "name", "nodes", "parameters", "reads", "result")
+    A node that is mapped stands here once; how often it runs, a run finds out (`core/unfolding.py`).
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_children",
+        "_folded",
+        "_short",
+        "aliases",
+        "name",
+        "nodes",
+        "parameters",
+        "reads",
+        "result",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -41,6 +57,7 @@ class Graph:
         parameters: Mapping[str, Parameter],
         aliases: Mapping[str, Source],
         result: Source | None,
+        whole: Mapping[str, Source] | None = None,
     ) -> None:
         self.name = name
         self.nodes = nodes
@@ -48,8 +65,31 @@ class Graph:
         self.parameters = parameters
         self.aliases = aliases  # other names of sources: a namespace by its result
         self.result = result  # what a by-call pipeline returns
+        self.whole = whole or {}  # of a mapped node: all that it gives
+        self._folded: bool | None = None
         self._children: dict[str, list[str]] | None = None
         self._short: dict[str, list[str]] | None = None
+
+    @property
+    def folded(self) -> bool:
+        """Does it take a run to say what there is to do, since something is mapped, chosen or attempted?"""
+        if self._folded is None:
+            sources = [source for node in self.nodes.values() for _, source in node.inputs if type(source) in NESTED]
+            sources += [] if self.result is None else [self.result]
+            self._folded = bool(self.whole) or any(map(is_folded, sources))
+        return self._folded
+
+    def axes(self, node: str) -> list[tuple[Axis, ...]]:
+        """What a node is mapped over, the outer map first; axes that are zipped are together."""
+        found, source = [], self.whole.get(node)
+        while isinstance(source, Gather):
+            found.append(source.over)
+            source = source.source
+        return found
+
+    def all_of(self, node: str, part: str | None = None) -> Source:
+        """All that a node gives, for all its items, or one part of it."""
+        return _parted(self.whole.get(node, Output(node)), part)
 
     @property
     def children(self) -> Mapping[str, Sequence[str]]:
@@ -93,17 +133,22 @@ class Graph:
         return [node for node in self.nodes if node in found]
 
     def source(self, address: str) -> Source:
-        """What an address names: a node, a part, or a namespace; `GraphError` with the near miss."""
+        """What an address names: a node, a part, an item of a map, or a namespace; `GraphError` with the near miss."""
         if address in self.nodes:
-            return Output(address)
+            return self.all_of(address)
         if address in self.aliases:
             return self.aliases[address]
-        node, dot, part = address.rpartition(".")
-        if dot and node in self.nodes and part in self.nodes[node].definition.parts:
-            return Output(node, part)
+        node, item, part = parsed(address)
+        known_part = node in self.nodes and (part is None or part in self.nodes[node].definition.parts)
+        if item is not None and known_part:
+            if node not in self.whole:
+                raise GraphError(f"{address!r}: {node} is not mapped, and has no items")
+            return Output(f"{node}[{item}]", part)
+        if item is None and part is not None and known_part:
+            return self.all_of(node, part)
         short = [n for n in self.nodes if address in self.nodes[n].definition.parts]
         if len(short) == 1:
-            return Output(short[0], address)
+            return self.all_of(short[0], address)
         if short:
             raise GraphError(f"{address!r} is {' and '.join(f'{n}.{address}' for n in short)}. Say which")
         known = list(self.addresses())
@@ -128,12 +173,22 @@ class Graph:
 
     def parameters_of(self, nodes: Iterable[str]) -> list[Parameter]:
         """The parameters that some nodes read."""
-        read = {p.address for n in nodes for _, source in self.nodes[n].inputs for p in params(source)}
+        read = set()
+        for name in nodes:
+            for _, source in self.nodes[name].inputs:
+                if type(source) is Param:
+                    read.add(source.address)
+                elif type(source) in NESTED:
+                    read.update(param.address for param in params(source))
         return [parameter for address, parameter in self.parameters.items() if address in read]
+
+    def parameters_named(self, addresses: Collection[str]) -> list[Parameter]:
+        """The parameters of some addresses, in the order of the graph."""
+        return [parameter for address, parameter in self.parameters.items() if address in addresses]
 
     def renamed(self, name: str) -> "Graph":
         """The same graph under another name."""
-        return Graph(name, self.nodes, self.parameters, self.aliases, self.result)
+        return Graph(name, self.nodes, self.parameters, self.aliases, self.result, self.whole)
 
     def to_networkx(self) -> Any:
         """This graph for networkx, with the definition of each node as its `definition`."""
@@ -150,10 +205,25 @@ def reads(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name, node in nodes.items():
         parents = [source.node for _, source in node.inputs if type(source) is Output]
-        if any([type(source) is Collect for _, source in node.inputs]):
+        if any([type(source) in NESTED for _, source in node.inputs]):
             parents = [out.node for _, source in node.inputs for out in outputs(source)]
         found[name] = tuple(parents) if len(parents) < 2 else tuple(dict.fromkeys(parents))
     return found
+
+
+def _parted(source: Source, part: str | None) -> Source:
+    """A part of what a node gives, for each of its items."""
+    if part is None:
+        return source
+    match source:
+        case Gather():
+            return source._replace(source=_parted(source.source, part))
+        case Attempt():
+            return Attempt(_parted(source.source, part))
+        case Output():
+            return Output(source.node, part)
+        case _:
+            return source
 
 
 def in_order(name: str, nodes: Mapping[str, Node]) -> dict[str, Node]:

@@ -14,6 +14,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 from plait.core.ambient import auto, outside_a_run
 from plait.core.definition import Definition, Options, near, underlying
 from plait.core.durations import seconds
+from plait.core.graph import Graph
 from plait.core.looping import Each, mapped
 from plait.core.resources import amounts
 from plait.core.retrying import Retry
@@ -110,7 +111,7 @@ class Step(Generic[P, R_co]):
         """
         self._check_inputs("bind", sources)
         for name, source in sources.items():
-            _check_source(self.name, name, source)
+            check_source(self.name, name, source)
         values = {name: value for name, value in self.values.items() if name not in sources}
         return Step(self.definition, self.name, {**self.sources, **sources}, values)
 
@@ -206,7 +207,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def _check_source(step: str, name: str, source: Any) -> None:
+def check_source(step: str, name: str, source: Any) -> None:
+    """Is it what `bind` takes: names, steps, pipelines, lists and dicts of them?"""
     if not _names_only(source):
         raise GraphError(
             f"{step}.bind({name}={source!r}): bind takes names of nodes or parameters, or steps; "
@@ -215,7 +217,7 @@ def _check_source(step: str, name: str, source: Any) -> None:
 
 
 def _names_only(source: Any) -> bool:
-    if isinstance(source, (str, Step)):
+    if isinstance(source, (str, Step)) or isinstance(getattr(source, "graph", None), Graph):
         return True
     if isinstance(source, Mapping):
         return all(_names_only(item) for item in source.values())

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from plait.core.addresses import item_of, node_of
 from plait.core.ambient import Kind
 from plait.core.digest import Digest, Key, digest
 from plait.core.graph import Graph
@@ -107,7 +108,7 @@ class Causes:
             found = [name for name, record in self.scene.records.items() if value and _gives(record.artifact, value)]
             found = [reason.input] if reason.input in found else found[:1]
         else:
-            found = [output.node for output in outputs(source)]  # type: ignore[arg-type] # a source
+            found = self._of_run(node, [output.node for output in outputs(source)])  # type: ignore[arg-type] # a source
             was = was if type(source) is Output else None  # the digest of a list of outputs is none of theirs
         for parent in found:
             now = self.scene.records.get(parent)
@@ -150,12 +151,21 @@ class Causes:
         return next((params[a] for a in (*addresses, f"{node}.{name}", name) if a in params), "")
 
     def _source(self, node: str, name: str) -> object | None:
-        known = self._graph.nodes.get(node) if self._graph is not None else None
+        known = self._graph.nodes.get(node_of(node)) if self._graph is not None else None
         return dict(known.inputs).get(name) if known is not None else None
+
+    def _of_run(self, reader: str, nodes: Sequence[str]) -> list[str]:
+        """The nodes of a run that are of some nodes of the graph: of a map, that for the reader's item, or all."""
+        found: list[str] = []
+        for node in dict.fromkeys(nodes):
+            same = f"{node}[{item_of(reader)}]"
+            known = [node, same] if node in self.scene.records or same in self.scene.records else self.scene.records
+            found += [name for name in known if name in self.scene.records and node_of(name) == node]
+        return found
 
     def _kind(self, node: str, name: str, now: Record) -> str:
         if self._graph is not None and self._source(node, name) is not None:
-            return kind_of(self._graph.nodes[node], name)
+            return kind_of(self._graph.nodes[node_of(node)], name)
         if self._said(node, name, self.scene.params):
             return "parameter"
         value = dict(now.inputs).get(name)

@@ -20,6 +20,7 @@ class Fails(Protocol):
     """Lets a run grow: see `runtime/unfolding.py`."""
 
     def matters(self, name: str, /) -> bool: ...
+    def item(self, name: str, /) -> object: ...
     def failed(self, name: str, because: str, error: BaseException, /) -> None: ...
 
 
@@ -64,7 +65,7 @@ class Failing:
             state.attempted.add(name)
         elif work.request.fail == "fast":
             if self.fatal is None:
-                self.fatal = NodeFailed.of(name, error)
+                self.fatal = NodeFailed.of(name, error, None if self.growth is None else self.growth.item(name))
             return
         for other in self.results.twins.pop(state.keys.get(name, Key("")), ()):
             if other != name:

@@ -1,6 +1,6 @@
 """Which nodes wait for which, and whose values nobody will read any more: the counting behind the scheduler."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 
 class Frontier:
@@ -51,6 +51,19 @@ class Frontier:
         self.needed += added
         self._measure(added)
         return [name for name in added if not self.waiting[name]]
+
+    def lengths(self, children: Mapping[str, Sequence[str]]) -> dict[str, float]:
+        """How long the longest path is that begins with each node of a graph, listed so that readers come after."""
+        found: dict[str, float] = {}
+        if self._weigh is not None:
+            for name in reversed(list(children)):
+                found[name] = self._weigh(name) + max((found[child] for child in children[name]), default=0.0)
+        return found
+
+    def measure(self, names: Iterable[str], length: float) -> None:
+        """Says how long the longest path is that begins with some nodes: also those are on it that are not added yet."""
+        if self._weigh is not None:
+            self.remaining.update(dict.fromkeys(names, length))
 
     def hold(self, name: str) -> None:
         """Takes in a value that is known, reads nothing, and is read as those of nodes are."""

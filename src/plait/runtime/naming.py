@@ -160,6 +160,14 @@ def _main_defines() -> Iterator[tuple[str, object]]:
             yield thing.__qualname__, thing
 
 
+def warn(category: type[Warning], message: str) -> None:
+    """A warning that points at the user's line, not at ours."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
 def warn_once(category: type[Warning], message: str) -> None:
     """A warning, once a process."""
     told = _told.get()
@@ -167,10 +175,7 @@ def warn_once(category: type[Warning], message: str) -> None:
         told.append((category, message))
     elif message not in _said:
         _said.add(message)
-        frame, level = sys._getframe(1), 2
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
-            frame, level = frame.f_back, level + 1
-        warnings.warn(message, category, stacklevel=level)
+        warn(category, message)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from plait.core.manifest import Change
     from plait.core.reasons import Reason
 
+_FEW = 4  # nodes that are named
 State = Literal["given", "hit", "run", "wait"]
 
 
@@ -21,6 +22,8 @@ class Planned(NamedTuple):
     waits_for: tuple[str, ...] = ()
     seconds: float = 0.0  # that it took when it was made, for a hit
     key: "Key | None" = None  # where all that it reads is known
+    reads: tuple[str, ...] = ()
+    size: str = ""  # of a mapped node whose items are not known: what says how many there are
 
 
 class Plan:
@@ -42,7 +45,9 @@ class Plan:
     def summary(self) -> str:
         """The plan in a line."""
         hit, run, wait = (len(self[state]) for state in ("hit", "run", "wait"))
-        more = f", at most {wait} more" if wait else ""
+        maps = sum(bool(planned.size) for planned in self.nodes)
+        more = f", at most {wait - maps} more" if wait > maps else ""
+        more += f", and the items of {maps} maps that are not known yet" if maps else ""
         return f"{self.pipeline}: {hit} hit, {run} to run{more}"
 
     def __str__(self) -> str:
@@ -56,7 +61,9 @@ class Plan:
 def why(planned: Planned) -> str:
     """The reason, in a few words."""
     if planned.state == "wait":
-        return "for " + ", ".join(planned.waits_for)
+        waits = planned.waits_for
+        more = f" and {len(waits) - _FEW} more" if len(waits) > _FEW + 1 else ""
+        return f"(size: {planned.size})" if planned.size else f"for {', '.join(waits[:_FEW] if more else waits)}{more}"
     said = []
     for reason in planned.reasons:
         if reason.word == "code":

@@ -140,7 +140,13 @@ _EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename"
 
 
 def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any], blobs: Blobs) -> Iterator[str]:
-    """What to say of a call of a step: a sentence for each variable, file or folder that it read undeclared."""
+    """What to say of a call of a step: a sentence for each variable, file or folder that it read undeclared.
+
+    Nothing is said of steps that run each time, or whose results count for so long (`cache=False`, `cache="12h"`): that
+    changes in the outside world are seen when the step runs is what they say themselves.
+    """
+    if definition.options.cache is not True:
+        return
     for name in watch.variables:
         if name not in definition.options.env:
             yield (

@@ -27,7 +27,7 @@ class Request(NamedTuple):
     run: str
     environment: Digest
     fail: Literal["fast", "keep-going"]
-    limits: Mapping[str, float] = {}  # noqa: RUF012 - nobody changes it
+    limits: Mapping[str, float] = {}
     roots: tuple[Source, ...] = ()  # what is asked for, where it takes a run to say which nodes that needs
 
 

@@ -20,7 +20,7 @@ class Surface(NamedTuple):
     seed: int
     now: datetime
     params: Mapping[str, Any]  # canonical values by address
-    seeds: Mapping[str, int] = {}  # noqa: RUF012 - nobody changes it; of a sweep, by the namespaces of its settings
+    seeds: Mapping[str, int] = {}
 
     def origin(self, node: str) -> tuple[int, str]:
         """The seed and the name from which a node's seeds come."""

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from plait.core.addresses import node_of
 from plait.core.definition import EMPTY
 from plait.core.digest import Digest, Key
+from plait.core.garbage import paused
 from plait.core.graph import Node
 from plait.core.keys import arguments, node_key
 from plait.core.manifest import manifest
@@ -20,6 +21,8 @@ from plait.runtime.vault import Vault
 from plait.runtime.work import Work
 from plait.runtime.worker import Done
 
+_MANY = 1000  # nodes, from which it pays not to look for garbage meanwhile
+
 
 class Grows(Protocol):
     """Lets a run grow: see `runtime/unfolding.py`."""
@@ -28,6 +31,7 @@ class Grows(Protocol):
     def keeps(self, name: str, /) -> bool: ...
     def write(self, name: str, /, *, again: bool = False) -> bool: ...
     def again(self, name: str, /) -> Any: ...
+    def is_piece(self, name: str, /) -> bool: ...
     def behind(self, names: Iterable[str], /) -> list[str]: ...
 
 
@@ -62,20 +66,28 @@ class Results:
         if ledger is None:
             ready.push(names)
             return
-        keys = self.state.keys
         while names:
-            found = ledger.find([self._key(name) for name in names])
-            fresh: list[str] = []
-            missing = []
-            for name in names:
-                record = found.get(keys[name])
-                if record is not None and self._is_hit(name, record):
-                    self._hit(name, record.artifact, record.seconds, fresh)
-                elif self._first_of_its_key(name):
-                    missing.append(name)
-            if missing:
-                ready.push(missing)
-            names = fresh
+            if len(names) < _MANY:
+                names = self._looked_up(ledger, names)
+            else:
+                with paused():
+                    names = self._looked_up(ledger, names)
+
+    def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
+        """Asks for the records of nodes that can go on; gives those that can go on then."""
+        keys = self.state.keys
+        found = ledger.find([self._key(name) for name in names])
+        fresh: list[str] = []
+        missing = []
+        for name in names:
+            record = found.get(keys[name])
+            if record is not None and self._is_hit(name, record):
+                self._hit(name, record.artifact, record.seconds, fresh)
+            elif self._first_of_its_key(name):
+                missing.append(name)
+        if missing:
+            self.work.ready.push(missing)
+        return fresh
 
     def finished(self, name: str, done: Done, *, here: bool) -> None:
         """A node's work is done; `here`, if its value is in this process."""
@@ -96,11 +108,15 @@ class Results:
         """Takes in a result: holds it for its readers, keeps its record, and gives the nodes that can go on now."""
         self.state.states[name] = "run"
         unkept = artifact is MEMORY or not lasting(artifact)
-        if here and (self.work.frontier.readers[name] or (unkept and name in self.work.kept)):
+        if here and (self.work.frontier.readers[name] or (unkept and self._stays(name))):
             self.state.held[Output(name)] = value
         if self.work.ledger is not None and not unkept:
             self._record(self.work.ledger, name, artifact, seconds)
         return self._known(name, artifact, seconds)
+
+    def _stays(self, name: str) -> bool:
+        """Is a value held though nobody reads it now? Nobody could get it again."""
+        return name in self.work.kept or (self.growth is not None and self.growth.keeps(name))
 
     def output(self, source: Output) -> Any:
         """The canonical value of a source, read only if it is not held."""

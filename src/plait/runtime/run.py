@@ -1,16 +1,20 @@
 """A run, as the user holds it: what it gave, what became of each node, and what went wrong."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, assert_never, cast, overload
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never, cast, overload
 
+from plait.core.addresses import node_of
 from plait.core.definition import near
 from plait.core.digest import Digest
 from plait.core.durations import readable
+from plait.core.failure import Failure
+from plait.core.grafting import field_at
 from plait.core.graph import Graph
 from plait.core.records import Artifact, part_of
-from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
+from plait.core.sources import Ambient, Collect, Const, Flat, Output, Param, Source
 from plait.core.step import Step
 from plait.errors import ArtifactLost, GraphError, NodeFailed, PlaitError
+from plait.runtime.reading import Missing, Reading
 from plait.runtime.request import MEMORY, State
 
 if TYPE_CHECKING:
@@ -20,14 +24,6 @@ if TYPE_CHECKING:
 
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
-
-
-class Failure(NamedTuple):
-    """A node whose step raised."""
-
-    node: str
-    item: object
-    error: BaseException
 
 
 class Run(Generic[R_co]):
@@ -64,12 +60,16 @@ class Run(Generic[R_co]):
     @property
     def failures(self) -> Sequence[Failure]:
         """The nodes whose steps raised, in the order in which they did."""
-        return [Failure(node, None, error) for node, error in self._state.failures.items()]
+        replays = self._state.replays
+        return [
+            Failure(node_of(name), self._reading.item(name), error, replay=replays.get(name))
+            for name, error in self._state.failures.items()
+        ]
 
     def raise_for_failures(self) -> "Run[R_co]":
-        """This run, if nothing failed; else raises `NodeFailed` for the first failure."""
-        for node, error in self._state.failures.items():
-            failure = NodeFailed.of(node, error)
+        """This run, if nothing failed but what was attempted; else raises `NodeFailed` for the first failure."""
+        for node, error in () if self.ok else self._state.failures.items():
+            failure = NodeFailed.of(node, error, self._reading.item(node))
             failure.run = self
             raise failure from error
         return self
@@ -84,8 +84,10 @@ class Run(Generic[R_co]):
             raise GraphError(
                 f"{self._graph.name} has no single result ({', '.join(lasts)}); read one: run[{lasts[0]!r}]"
             )
-        return cast(R_co, self._value(Output(lasts[0])))
+        return cast(R_co, self._value(self._graph.all_of(lasts[0])))
 
+    @overload
+    def __getitem__(self, key: Step[..., Coroutine[Any, Any, T]]) -> T: ...
     @overload
     def __getitem__(self, key: Step[..., T]) -> T: ...
     @overload
@@ -95,14 +97,14 @@ class Run(Generic[R_co]):
 
     def digest(self, key: Any) -> Digest:
         """The name of a node's value: equal digests, equal bits."""
-        source = self._source(key)
+        source = self._plain(self._source(key))
         if not isinstance(source, Output):
             return self._vault.naming.digest(self._value(source))
         artifact = self._artifact(source)
         if artifact.digest:
             return artifact.digest
         whole = self._held(source)
-        definition = self._graph.nodes[source.node].definition
+        definition = self._graph.nodes[node_of(source.node)].definition
         if definition.parts and source.part is None:
             return self._vault.given(definition, whole).digest
         return self._vault.naming.digest(whole)
@@ -113,13 +115,13 @@ class Run(Generic[R_co]):
         return dict(self._state.states)
 
     def to_frame(self) -> "pd.DataFrame":
-        """One line a node: its state, the seconds that it took when it was made, and its digest."""
+        """One line a node, or item of one: its state, the seconds that it took when it was made, and its digest."""
         import pandas
 
         state = self._state
         rows = [
             (node, state.states[node], state.seconds.get(node), state.artifacts.get(node, MEMORY).digest)
-            for node in self._graph.nodes
+            for node in (state.states if self._graph.folded else self._graph.nodes)
             if node in state.states
         ]
         return pandas.DataFrame(rows, columns=["node", "state", "seconds", "digest"]).set_index("node")
@@ -134,7 +136,7 @@ class Run(Generic[R_co]):
         return self._recount(self, name)
 
     def _node(self, key: Any) -> str:
-        source = self._source(key)
+        source = self._plain(self._source(key))
         if not isinstance(source, Output):
             raise GraphError(f"{key!r} is no single node; name one: {', '.join(self._state.states)}")
         return source.node
@@ -157,21 +159,35 @@ class Run(Generic[R_co]):
     def _source(self, key: Any) -> Source:
         if isinstance(key, str):
             return self._graph.source(key)
-        if isinstance(key, tuple):
-            raise GraphError(f"run[{key!r}]: single items are of maps, which are not in this version of plait")
+        if isinstance(key, tuple) and key:
+            node, *items = key
+            return self._reading.one(use_of(self._graph, node) if isinstance(node, Step) else node, items)
         if not isinstance(key, Step):
             return self._graph.source(key.name)
-        return Output(node_of(self._graph, key))
+        return self._graph.all_of(use_of(self._graph, key))
+
+    @property
+    def _reading(self) -> Reading:
+        return Reading(self._graph, self._state, self._vault.naming.digest, self._look)
+
+    def _look(self, source: Output | Param) -> Any:
+        return self._held(source) if isinstance(source, Output) else self._value(source)
+
+    def _plain(self, source: Source) -> Flat:
+        """A source as it was in this run; says why, where it has no value."""
+        try:
+            return self._reading.plain(source)
+        except Missing as missing:
+            self._artifact(Output(missing.node))
+            raise PlaitError(f"{missing.node} has no value in this run") from None
 
     def _value(self, source: Source) -> Any:
-        match source:
+        plain = self._plain(source)
+        match plain:
             case Output():
-                return self._vault.share(self._held(source))
+                return self._vault.share(self._held(plain))
             case Param(address, path):
-                value = self.params[address]
-                for field in path:
-                    value = getattr(value, field)
-                return value
+                return field_at(self.params[address], path)
             case Const(value):
                 return value
             case Collect(kind, items, keys):
@@ -180,17 +196,17 @@ class Run(Generic[R_co]):
             case Ambient():
                 raise GraphError("an ambient input is no result")
             case _:
-                assert_never(source)
+                assert_never(plain)
 
     def _held(self, source: Output) -> Any:
         held, (node, part) = self._state.held, source
         if source in held:
             return held[source]
         if part is not None and Output(node) in held:
-            return held[Output(node)][list(self._graph.nodes[node].definition.parts).index(part)]
+            return held[Output(node)][list(self._graph.nodes[node_of(node)].definition.parts).index(part)]
         artifact = self._artifact(source)
         try:
-            return self._vault.load(artifact, self._graph.nodes[node].definition.result_class)
+            return self._vault.load(artifact, self._graph.nodes[node_of(node)].definition.result_class)
         except ArtifactLost as lost:
             message = f"{node} cannot be read: {lost}. {self._graph.name}.run({node!r}) makes it again"
             raise ArtifactLost(message, digest=lost.digest) from lost
@@ -199,13 +215,16 @@ class Run(Generic[R_co]):
         node, part = source
         state = self._state
         if node in state.failures:
-            failure = NodeFailed.of(node, state.failures[node])
+            failure = NodeFailed.of(node, state.failures[node], self._reading.item(node))
             failure.run = self
             raise failure
         if node in state.because:
             raise PlaitError(f"{node} was not run, because {state.because[node]} failed")
+        if node in state.unchosen:
+            raise PlaitError(f"{node} was not run, because {state.unchosen[node]}")
         artifact = state.artifacts.get(node)
         if artifact is None:
+            self._reading.check_item(node)
             raise PlaitError(f"{node} was not asked for in this run; {self._graph.name}.run({node!r}) makes it")
         return artifact if part is None or artifact is MEMORY else part_of(artifact, part)
 
@@ -213,7 +232,7 @@ class Run(Generic[R_co]):
 _SAID = {"given": "given", "hit": "up to date", "run": "run", "failed": "failed", "skipped": "not run"}
 
 
-def node_of(graph: Graph, step: Step[..., Any]) -> str:
+def use_of(graph: Graph, step: Step[..., Any]) -> str:
     """The one node that uses a step; `GraphError` where there are none or several."""
     node = graph.nodes.get(step.name)
     if node is not None and node.definition is step.definition:

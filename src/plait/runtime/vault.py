@@ -220,8 +220,8 @@ class Vault:
         warn_once(
             UserWarning,
             f"values of the codec {codec.name!r} are not read from this store, since others can write to it, and to "
-            "read them can run code: they are made again. Keep results in a folder of your own with this one behind it, and "
-            "share a key: store=Layered(Local(...), Remote(...)); see docs/how-to/share-a-cache.md",
+            "read them can run code: they are made again. Keep results in your own folder with this one behind it, "
+            "and share a key: store=Layered(Local(...), Remote(...)); see docs/how-to/share-a-cache.md",
         )
         return False
 

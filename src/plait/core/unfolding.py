@@ -1,0 +1,391 @@
+"""From a graph to the nodes of one run: what is mapped becomes a node for each item, as soon as a run knows the items.
+
+    report <- Gather(score) over [each(parts)]              report <- [score[a], score[b]]
+    score  <- Item(each(parts)), Output(fit)         ==>    score[a] <- Output(each(parts)[a]), Output(fit)
+                                                            score[b] <- Output(each(parts)[b]), Output(fit)
+
+It goes by demand, from what is asked for up to what that needs: a branch of a switch that is not chosen is not looked
+at. A node is *unfolded* when its sources are plain (`Flat`): then a scheduler can take it, and need not know of maps.
+What cannot be unfolded yet waits for nodes whose value, or whose end, has to be known first: the list that is mapped
+over, the selector of a switch, what is attempted. Whoever runs the nodes tells with `settle` that one is known or has
+failed, and gets the nodes that can be unfolded now.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, assert_never
+
+from plait.core.addresses import item_of, node_of
+from plait.core.axes import Axes, Look, is_known, value_of
+from plait.core.choosing import chosen
+from plait.core.definition import EMPTY, near
+from plait.core.demand import unchosen
+from plait.core.extents import Context, Extent, Piece
+from plait.core.failure import Failure
+from plait.core.graph import Graph, Node
+from plait.core.looping import named
+from plait.core.sources import (
+    Ambient,
+    Attempt,
+    Choice,
+    Collect,
+    Const,
+    Flat,
+    Gather,
+    Item,
+    Output,
+    Param,
+    Source,
+    outputs,
+)
+from plait.errors import GraphError, PlaitError
+
+
+class Ended(NamedTuple):
+    """A node that will not run, because of another one; or that cannot be unfolded, with the error that says why."""
+
+    name: str
+    because: str
+    error: PlaitError | None = None
+
+
+class Unfolded(NamedTuple):
+    """What came of a step forward: nodes with plain sources, and those that will not be; each only once."""
+
+    nodes: list[Node]
+    ended: list[Ended]
+
+
+class Because(Exception):  # noqa: N818 - no error: it says which node is to blame that something cannot come to be
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class _Pending:
+    """A node of the run that is asked for and not unfolded yet; or, without a node, something that is asked for."""
+
+    __slots__ = ("at", "missing", "name", "node", "source")
+
+    def __init__(self, name: str, node: Node | None, source: Source | None, at: Context) -> None:
+        self.name, self.node, self.source, self.at = name, node, source, at
+        self.missing = 0
+
+
+class Unfolding:
+    """The part of a graph that a run has come to ask for, item by item."""
+
+    def __init__(self, graph: Graph, given: Iterable[str], look: Look) -> None:
+        self._graph, self._look = graph, look
+        self._given = set(given)
+        self._asked: dict[str, tuple[str, Context]] = {}  # the nodes of the run, each with that of the graph
+        self._queue: deque[_Pending] = deque()
+        self._waiting: dict[str, list[_Pending]] = {}
+        self._axes = Axes(graph, look, self)
+        self._because: dict[str, str] = {}  # of what cannot come to be: the node that is to blame
+        self._failures: dict[str, Failure] = {}  # of these
+        self._choices: dict[str, Any] = {}  # what switches were decided by
+        self._open = 0
+        self._out = Unfolded([], [])
+
+    # what a run calls
+
+    @property
+    def waits_for(self) -> Mapping[str, Sequence[object]]:
+        """The nodes of the run whose end decides what else there is to do."""
+        return self._waiting
+
+    def place(self, name: str) -> tuple[int, ...]:
+        """Where a node of the run stands among those of its node: by the places of its items, the outer map first."""
+        node, at = self._asked.get(name, (name, {}))
+        return tuple([at[axis] for group in self._axes.groups.get(node, ()) for axis in group]) if at else ()
+
+    def node(self, name: str) -> str:
+        """The node of the graph that a node of the run is of."""
+        return self._asked[name][0] if name in self._asked else node_of(name)
+
+    @property
+    def complete(self) -> bool:
+        """Is all that was asked for unfolded?"""
+        return not self._open
+
+    def ask(self, sources: Iterable[Source]) -> Unfolded:
+        """What is needed for some sources, as far as it can be said by now."""
+        for source in sources:
+            self._open += 1
+            self._queue.append(_Pending("", None, source, {}))
+        return self._advance()
+
+    def settle(self, name: str, failure: Failure | None = None, because: str = "") -> Unfolded:
+        """A node of the run is known; or it failed, or will not run since another one failed."""
+        if failure is not None:
+            self._because[name] = because or name
+            self._failures[self._because[name]] = failure
+        self._wake(name)
+        return self._advance()
+
+    def item(self, name: str) -> object:
+        """The item that a node of the run is for, as people know it: its key, or itself; for nested maps, all."""
+        if name not in self._asked:
+            return item_of(name)
+        node, at = self._asked[name]
+        found = self._axes.shown(node, at)
+        return None if not found else found[0] if len(found) == 1 else tuple(found)
+
+    def chosen_by(self, label: str) -> Any:
+        """The value that decided a switch; `EMPTY` if that is not known."""
+        return self._choices.get(label, EMPTY)
+
+    def size(self, node: str) -> str:
+        """What the number of a node's items depends on, in a word or two."""
+        return ", ".join(
+            axis.label.removeprefix("each(").removesuffix(")") for group in self._axes.groups[node] for axis in group
+        )
+
+    def waiting(self) -> dict[str, tuple[str, ...]]:
+        """The nodes of the run that cannot be unfolded yet, and for whom they wait."""
+        found: dict[str, list[str]] = {}
+        for name, waiting in self._waiting.items():
+            for pending in waiting:
+                if pending.node is not None:
+                    found.setdefault(pending.name, []).append(name)
+        return {name: tuple(waits) for name, waits in found.items()}
+
+    def undecided(self) -> set[str]:
+        """The nodes of the graph of which more nodes of the run may come, or some at all."""
+        sources = [one.source for waiting in self._waiting.values() for one in waiting if one.source is not None]
+        names = {output.node for source in sources for output in outputs(source)}
+        names.update(node_of(name) for name in self.waiting())
+        return set(self._graph.needed(map(node_of, names))) - unchosen(self._graph, self.chosen_by).keys()
+
+    # the queue
+
+    def _advance(self) -> Unfolded:
+        queue, waits = self._queue, set[str]()
+        while queue:
+            pending = queue.popleft()
+            if waits:
+                waits = set()
+            try:
+                done = self._unfold(pending, waits)
+            except Because as ended:
+                self._end(pending, Ended(pending.name, ended.name))
+            except PlaitError as error:
+                self._end(pending, Ended(pending.name, pending.name, error))
+            else:
+                if done:
+                    self._open -= 1
+                    continue
+                pending.missing = len(waits)
+                for name in waits:
+                    self._waiting.setdefault(name, []).append(pending)
+        if not self._open:
+            self._axes.forget()
+        out, self._out = self._out, Unfolded([], [])
+        return out
+
+    def _end(self, pending: _Pending, ended: Ended) -> None:
+        self._open -= 1
+        if pending.node is None:  # what was asked for itself; a node that it needs says why
+            if ended.error is not None:
+                raise ended.error
+            return
+        if ended.error is not None:
+            self._failures[pending.name] = Failure(pending.node.name, self.item(pending.name), ended.error)
+        self._because[pending.name] = ended.because
+        self._out.ended.append(ended)
+        self._wake(pending.name)
+
+    def _wake(self, name: str) -> None:
+        for pending in self._waiting.pop(name, ()):
+            pending.missing -= 1
+            if not pending.missing:
+                self._queue.append(pending)
+
+    def _unfold(self, pending: _Pending, waits: set[str]) -> bool:
+        """Gives a node, if all its sources are plain by now; asks for what they need in any case."""
+        node, at = pending.node, pending.at
+        if node is None:
+            assert pending.source is not None
+            if isinstance(pending.source, Output) and "[" in pending.source.node:
+                return self._one(pending.source.node, waits)
+            return self.plain(pending.source, at, waits) is not None
+        plain: list[tuple[str, Any]] = []
+        ended: Because | None = None
+        for name, source in node.inputs:
+            try:
+                plain.append((name, self.plain(source, at, waits)))
+            except Because as because:  # all that is needed is asked for, also for the sake of other readers
+                ended = because
+        if ended is not None:
+            raise ended
+        if not waits:
+            self._out.nodes.append(Node(pending.name, node.definition, tuple(plain)))
+        return not waits
+
+    # the nodes of the run
+
+    def _one(self, name: str, waits: set[str]) -> bool:
+        """Asks for one item of a map by its name, when the items are known."""
+        node = node_of(name)
+        found: list[Context] = [{}]
+        source = self._graph.whole.get(node)
+        while isinstance(source, Gather):
+            places = [self._axes.places(source, at, waits) for at in found]
+            found = [at for place in places if place is not None for at in place.contexts]
+            source = source.source
+        if waits:
+            return False
+        names = [self._axes.name(node, at) for at in found]
+        if name not in names:
+            items = [item_of(one) or "" for one in names]
+            listed = ", ".join(items[:8]) + (", …" if len(items) > 8 else "")
+            raise GraphError(
+                f"{node} has no item {item_of(name)}{near(item_of(name) or '', items) or f': it has {listed}'}"
+            )
+        self._instance(node, found[names.index(name)])
+        return True
+
+    def _instance(self, node: str, at: Context) -> str:
+        """A node for the items at which its axes stand; it is asked for, if it was not yet."""
+        groups = self._axes.groups.get(node)
+        if groups is None:
+            if node not in self._asked:
+                self._ask(node, node, {})
+            return node
+        name = self._axes.name(node, at)
+        if name not in self._asked:
+            own = at if len(at) == 1 else {axis: at[axis] for group in groups for axis in group}
+            self._ask(name, node, own)
+        return name
+
+    def _ask(self, name: str, node: str, at: Context) -> None:
+        self._asked[name] = (node, at)
+        if self._given and (name in self._given or node in self._given):
+            if name not in self._given:
+                self._look.take(self._given_item(name, node, at))
+            return
+        self._open += 1
+        self._queue.append(_Pending(name, self._graph.nodes[node], None, at))
+
+    def _given_item(self, name: str, node: str, at: Context) -> Piece:
+        """The value of a mapped node for one item, where all its values were given as a list or dict."""
+        steps = [(at[group[0]], shown) for group, shown in zip(self._axes.groups[node], self._axes.shown(node, at))]  # noqa: B905 - of one length
+
+        def again(value: Any) -> Any:
+            for place, shown in steps:
+                try:
+                    value = value[shown if isinstance(value, Mapping) else place]
+                except (KeyError, IndexError):
+                    raise PlaitError(f"given[{node!r}] has nothing for the item {shown!r}") from None
+            return value
+
+        return Piece(name, again(self._look.value(Output(node))), Output(node), again)
+
+    # sources
+
+    def plain(self, source: Source, at: Context, waits: set[str], *, attempted: bool = False) -> Flat | None:
+        """A source without items, gathers and choices; none, if it has to wait for some nodes.
+
+        Raises `Because` for what cannot come to be; where it is `attempted`, that is a `Failure`.
+        """
+        if isinstance(source, Output):  # the commonest first
+            return self._output(source, at, waits, attempted=attempted)
+        match source:
+            case Param() | Const() | Ambient():
+                return source
+            case Collect(kind, items, keys):
+                return self._collected(kind, [(item, at) for item in items], keys, waits, attempted=attempted)
+            case Item(axis, path):
+                extent = self._axes.extent(axis, at, waits)
+                return None if extent is None else self._of_item(extent, at[axis], path, waits, attempted=attempted)
+            case Gather(gathered, _, keyed, who):
+                places = self._axes.places(source, at, waits)
+                if places is None:
+                    return None
+                keys = tuple(named(who, places.keys)) if keyed else ()
+                gathering = [(gathered, context) for context in places.contexts]
+                return self._collected(dict if keyed else list, gathering, keys, waits, attempted=attempted)
+            case Choice():
+                branch = self.branch(source, at, waits)
+                return None if branch is None else self.plain(branch, at, waits, attempted=attempted)
+            case Attempt(tried):
+                try:
+                    return self.plain(tried, at, waits, attempted=True)
+                except Because as because:
+                    return Const(self._failures[because.name])
+            case _:
+                assert_never(source)
+
+    def _output(self, source: Output, at: Context, waits: set[str], *, attempted: bool) -> Flat | None:
+        name = self._instance(source.node, at)
+        if name in self._because:
+            if attempted:
+                return Const(self._failures[self._because[name]])
+            raise Because(self._because[name])
+        if attempted and not self._look.is_known(name):
+            waits.add(name)
+            return None
+        return source if name is source.node else Output(name, source.part)
+
+    def _collected(
+        self,
+        kind: type,
+        items: Sequence[tuple[Source, Context]],
+        keys: tuple[Any, ...],
+        waits: set[str],
+        *,
+        attempted: bool,
+    ) -> Flat | None:
+        found: list[Any] = []
+        ended: Because | None = None
+        for item, at in items:
+            try:
+                if isinstance(item, Output):
+                    found.append(self._output(item, at, waits, attempted=attempted))
+                else:
+                    found.append(self.plain(item, at, waits, attempted=attempted))
+            except Because as because:  # as above
+                ended = because
+        if ended is not None:
+            raise ended
+        return None if None in found else Collect(kind, tuple(found), keys)
+
+    def _of_item(
+        self, extent: Extent, place: int, path: tuple[str, ...], waits: set[str], *, attempted: bool
+    ) -> Flat | None:
+        if extent.sources is not None:
+            source, at = extent.sources[place]
+            return self.plain(_within(source, path), at, waits, attempted=attempted)
+        found = extent.piece(place, path)
+        if isinstance(found, Piece):
+            self._look.take(found)
+            found = extent.pieces[place, path] = Output(found.name)
+        return found
+
+    def branch(self, choice: Choice, at: Context, waits: set[str]) -> Source | None:
+        """What a switch chooses, when its selector is known."""
+        selector = self.plain(choice.selector, at, waits)
+        if selector is None or not is_known(selector, self._look, waits):
+            return None
+        value = self._choices[choice.label] = value_of(selector, self._look)
+        default = EMPTY if choice.default is None else choice.default
+        found: Source = chosen(choice.label, value, choice.branches, default)
+        return found
+
+
+def _within(source: Source, path: tuple[str, ...]) -> Source:
+    """A field of an item that is the result of a node."""
+    if not path:
+        return source
+    match source:
+        case Output(node, None) if len(path) == 1:
+            return Output(node, path[0])
+        case Item(axis, known):
+            return Item(axis, known + path)
+        case Param(address, known):
+            return Param(address, known + path)
+        case Attempt(tried):
+            return Attempt(_within(tried, path))
+        case _:
+            raise PlaitError(f"a field {'.'.join(path)!r} is read of what is put together; read it in a step")

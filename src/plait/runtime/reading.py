@@ -1,0 +1,90 @@
+"""From what somebody asks of a run that is over to the nodes of that run: all items of a map, or one of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from plait.core.addresses import by_digest, item_of, label, node_of, with_item
+from plait.core.definition import near
+from plait.core.extents import Piece
+from plait.core.graph import Graph
+from plait.core.sources import NESTED, Flat, Output, Param, Source, outputs
+from plait.core.unfolding import Because, Unfolding
+from plait.errors import FingerprintError, GraphError, PlaitError
+from plait.runtime.request import State
+
+
+class Missing(Exception):  # noqa: N818 - no error: it says which node something needs that has no value
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+class Reading:
+    """Finds out which nodes of a run a source is made of; of a run of the past, by looking at its values."""
+
+    def __init__(
+        self, graph: Graph, state: State, digest: Callable[[Any], str], look: Callable[[Output | Param], Any]
+    ) -> None:
+        self._graph, self._state, self._digest, self._look = graph, state, digest, look
+
+    def plain(self, source: Source) -> Flat:
+        """A source as it was in this run. Raises `Missing` for what has no value."""
+        if type(source) not in NESTED:
+            return source  # type: ignore[return-value] # what is not nested is plain
+        if self._state.unfolding is None:
+            self._state.unfolding = Unfolding(self._graph, (), self)
+        waits: set[str] = set()
+        try:
+            found = self._state.unfolding.plain(source, {}, waits)
+        except Because as because:
+            raise Missing(because.name) from None
+        if found is None:
+            raise Missing(next(iter(sorted(waits))))
+        return found
+
+    def one(self, node: str, items: Sequence[object]) -> Output:
+        """A node for one item of each of its maps."""
+        base, part = next(outputs(self._graph.source(node)))
+        count = len(self._graph.axes(base))
+        if count != len(items):
+            raise GraphError(f"run[{node!r}, ...]: {base} is mapped {count} times, and {len(items)} items are given")
+        name = with_item(base, [self._called(item) for item in items])
+        if name not in self._state.states:  # as it is written in an address
+            written = with_item(base, map(str, items))
+            name = written if written in self._state.states else name
+        self.check_item(name)
+        return Output(name, part)
+
+    def check_item(self, name: str) -> None:
+        """Raises `GraphError` for an item that a map of this run does not have."""
+        wanted, node = item_of(name), node_of(name)
+        if wanted is None or name in self._state.states:
+            return
+        known = [item for one in self._state.states if node_of(one) == node and (item := item_of(one)) is not None]
+        listed = f": it has {', '.join(known[:8])}{', …' if len(known) > 8 else ''}" if known else ""
+        raise GraphError(f"{node} has no item {wanted} in this run{near(wanted, known) or listed}")
+
+    def item(self, name: str) -> object:
+        """The item that a node of this run is for."""
+        return item_of(name) if self._state.unfolding is None else self._state.unfolding.item(name)
+
+    def _called(self, item: object) -> str:
+        found = label(item)
+        return by_digest(self._digest(item)) if found is None else found
+
+    # what `Unfolding` asks of a run of the past
+
+    def is_known(self, node: str) -> bool:
+        return node in self._state.artifacts
+
+    def value(self, source: Output | Param) -> Any:
+        return self._look(source)
+
+    def digest(self, value: Any) -> str | None:
+        try:
+            return self._digest(value)
+        except FingerprintError:
+            return None
+
+    def take(self, piece: Piece) -> None:
+        raise PlaitError(f"{piece.name} is not the result of a node; read that of which it is a piece")

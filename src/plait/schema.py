@@ -1,0 +1,129 @@
+"""The parameters of a pipeline as JSON Schema (draft 2020-12), by pydantic; what it cannot describe takes any value."""
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from plait.core.definition import EMPTY, underlying
+from plait.core.graph import Graph, Parameter
+from plait.core.matching import describe
+from plait.fields import holds_secret
+from plait.files import Dir, File
+from plait.parameters import adapter
+
+_FILES = {File: {"type": "string", "format": "path"}, Dir: {"type": "string", "format": "directory-path"}}
+
+
+def schema(graph: Graph, values: Mapping[str, Any], fn: Callable[..., Any] | None) -> dict[str, Any]:
+    """The schema of the parameters of a graph; `values` are fixed, `fn` is its function, if it has one."""
+    described = _described(graph)
+    properties, required = {}, []
+    for address, parameter in graph.parameters.items():
+        one = dict(described.get(address, {}))
+        said = _said(graph, parameter, fn)
+        if said and "$ref" not in one:
+            one.setdefault("description", said)
+        elif said:
+            one["description"] = said
+        default = values.get(address, parameter.default)
+        if default is EMPTY:
+            required.append(address)
+        elif (plain := _plain(default, parameter)) is not EMPTY:
+            one["default"] = plain
+        properties[address] = one
+    made: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": graph.name,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    if fn is not None and (doc := inspect.getdoc(fn)):
+        made["description"] = doc.partition("\n\n")[0].replace("\n", " ")
+    if required:
+        made["required"] = required
+    if "$defs" in described:
+        made["$defs"] = described["$defs"]
+    return made
+
+
+def _described(graph: Graph) -> dict[str, Any]:
+    """The schema of each parameter by its address, and what they share under `$defs`."""
+    from pydantic import PydanticInvalidForJsonSchema
+    from pydantic.json_schema import GenerateJsonSchema
+
+    found: dict[str, Any] = {}
+    asked = []
+    for address, parameter in graph.parameters.items():
+        hint = parameter.hints[0] if parameter.hints else Any
+        if hint in _FILES:
+            found[address] = dict(_FILES[hint])
+            continue
+        known = adapter(hint)
+        try:
+            if known is None:
+                raise PydanticInvalidForJsonSchema("no schema")
+            GenerateJsonSchema().generate(known.core_schema)
+        except PydanticInvalidForJsonSchema:
+            found[address] = {"$comment": describe(hint)}
+        else:
+            asked.append((address, known.core_schema))
+    by_key, shared = GenerateJsonSchema().generate_definitions([(a, "validation", core) for a, core in asked])
+    found |= {address: one for (address, _), one in by_key.items()}
+    return {**found, "$defs": shared} if shared else found
+
+
+def _plain(default: Any, parameter: Parameter) -> Any:
+    """A default as JSON; `EMPTY` where there is none, and for secrets."""
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    if any(map(holds_secret, parameter.hints)):
+        return EMPTY
+    if isinstance(default, (File, Dir)):
+        return str(default)
+    try:
+        plain = to_jsonable_python(default)
+        json.dumps(plain, allow_nan=False)
+    except (PydanticSerializationError, ValueError, TypeError):
+        return EMPTY
+    return plain
+
+
+def _said(graph: Graph, parameter: Parameter, fn: Callable[..., Any] | None) -> str:
+    """What the docstring of a reader says of a parameter."""
+    for user in parameter.users:
+        name, _, given = user.rstrip(")").partition("(")
+        reader = underlying(graph.nodes[name].definition.fn) if name in graph.nodes else fn
+        if found := said_of(given or parameter.address, inspect.getdoc(reader) or ""):
+            return found
+    return ""
+
+
+def said_of(name: str, doc: str) -> str:
+    """What a docstring says of an argument, in the styles of Google, NumPy and Sphinx, or as a list item.
+
+    >>> said_of("n", "Rows.\\n\\nArgs:\\n    n (int): how many\\n        there are\\n    m: no")
+    'how many there are'
+    >>> said_of("n", "Rows.\\n\\n- `n`: how many"), said_of("n", ":param n: how many")
+    ('how many', 'how many')
+    >>> said_of("n", "Rows.\\n\\nParameters\\n----------\\nn : int\\n    How many.\\n")
+    'How many.'
+    """
+    quoted = re.escape(name)
+    lines = doc.splitlines()
+    for place, line in enumerate(lines):
+        found = re.match(
+            rf"(\s*)(?:[-*]\s+)?(?::param(?:\s+[^:]+?)?\s+)?`{{0,2}}{quoted}`{{0,2}}\s*(?:\([^)]*\))?\s*:(.*)", line
+        )
+        if found is None:
+            continue
+        indent, said = len(found[1]), [found[2].strip()]
+        for more in lines[place + 1 :]:
+            if not more.strip() or len(more) - len(more.lstrip()) <= indent:
+                break
+            said.append(more.strip())
+        numpy = any(re.fullmatch(r"\s*-{3,}\s*", above) for above in lines[:place])  # "n : int", and then what it is
+        return " ".join(said[1:] if numpy else said).strip()
+    return ""

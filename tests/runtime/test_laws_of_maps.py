@@ -1,0 +1,154 @@
+"""Every way to run maps, switches and attempts gives the same bits: plain calls, any executor, any cache."""
+
+import os
+import random
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from calls import called
+
+pytestmark = pytest.mark.law
+EXAMPLES = int(os.environ.get("PLAIT_EXAMPLES", "20"))
+LAWS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+sizes = st.integers(0, 7)
+
+
+@pytest.fixture(scope="module")
+def threads():
+    with ThreadPoolExecutor(3) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def processes():
+    from loky import get_reusable_executor
+
+    pool = get_reusable_executor(max_workers=2)
+    yield pool
+    pool.shutdown(kill_workers=True)
+
+
+def quiet(pipe, **options):
+    return pipe.run(listeners=[], **{"store": None, **options})
+
+
+def digests(run):
+    return {name: run.digest(name) for name, state in run.states.items() if state not in ("failed", "skipped")}
+
+
+def same(a, b):
+    assert len(a) == len(b)
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@LAWS
+@given(called, sizes)
+def test_a_run_gives_what_plain_calls_give(graph, n):
+    assume(all(kind != "attempt" for kind, *_ in graph.nodes))  # plain calls raise
+    pipe = graph.pipeline(seeded=False)
+    same(quiet(pipe, n=n).result, pipe(n))
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5))
+def test_cold_warm_and_no_cache_are_equal(graph, n, seed):
+    pipe = graph.pipeline()
+    with tempfile.TemporaryDirectory() as store:
+        cold = quiet(pipe, n=n, seed=seed, store=store)
+        warm = quiet(pipe, n=n, seed=seed, store=store)
+        none = quiet(pipe, n=n, seed=seed)
+        assert set(warm.states.values()) <= {"hit", "failed", "skipped"}
+        assert digests(cold) == digests(warm) == digests(none) and list(cold.states) == list(none.states)
+        same(cold.result, none.result)
+        same(warm.result, none.result)
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5), st.randoms(use_true_random=False))
+def test_a_half_warm_cache_gives_the_same(graph, n, seed, rng):
+    pipe = graph.pipeline()
+    whole = quiet(pipe, n=n, seed=seed)
+    some = [name for name, state in whole.states.items() if state == "run"]
+    with tempfile.TemporaryDirectory() as store:
+        quiet(pipe, n=n, seed=seed, store=store)
+        pipe.run(*rng.sample(some, k=min(3, len(some))), n=n, seed=seed, store=store, listeners=[])
+    with tempfile.TemporaryDirectory() as store:
+        pipe.run(*rng.sample(some, k=min(3, len(some))), n=n, seed=seed, store=store, listeners=[])
+        assert digests(quiet(pipe, n=n, seed=seed, store=store)) == digests(whole)
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5))
+def test_threads_give_the_same(threads, graph, n, seed):
+    pipe = graph.pipeline()
+    here, there = quiet(pipe, n=n, seed=seed), quiet(pipe, n=n, seed=seed, executor=threads)
+    assert digests(here) == digests(there) and here.states == there.states
+    same(here.result, there.result)
+
+
+@settings(LAWS, max_examples=max(EXAMPLES // 4, 1))
+@given(called, sizes, st.integers(0, 5))
+def test_processes_give_the_same(processes, graph, n, seed):
+    pipe = graph.pipeline()
+    here, there = quiet(pipe, n=n, seed=seed), quiet(pipe, n=n, seed=seed, executor=processes, workers=2)
+    assert digests(here) == digests(there)
+    same(here.result, there.result)
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5))
+def test_a_plan_foresees_a_warm_run_wholly(graph, n, seed):
+    pipe = graph.pipeline()
+    with tempfile.TemporaryDirectory() as store:
+        cold = quiet(pipe, n=n, seed=seed, store=store)
+        assume(not cold.failures)
+        plan = pipe.plan(n=n, seed=seed, store=store)
+        assert set(plan["hit"]) == {name for name, state in cold.states.items() if state in ("run", "hit")}
+        if pipe.graph.folded:
+            assert plan["hit"] == [name for name in cold.states if name in plan["hit"]]  # and in the same order
+        assert plan["run"] == plan["wait"] == []
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5))
+def test_a_larger_input_runs_only_what_is_new(graph, n, seed):
+    """The first rows of a list stay what they are: their chains are hits, whatever was added after them."""
+    pipe = graph.pipeline()
+    with tempfile.TemporaryDirectory() as store:
+        first = quiet(pipe, n=n, seed=seed, store=store)
+        more = quiet(pipe, n=n + 1, seed=seed, store=store)
+        again = quiet(pipe, n=n, seed=seed, store=store)
+        assert digests(first) == digests(again)
+        assert all(state in ("hit", "failed", "skipped") for state in again.states.values())
+        assert more.ok
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5), st.integers(0, 2**20))
+def test_lost_and_damaged_blobs_are_made_again(graph, n, seed, chance):
+    import plait.runtime.vault as vault
+
+    rng = random.Random(chance)
+    pipe = graph.pipeline()
+    before, vault.INLINE = vault.INLINE, 0
+    try:
+        with tempfile.TemporaryDirectory() as store:
+            cold = quiet(pipe, n=n, seed=seed, store=store)
+            expected = [np.array(value) for value in cold.result]
+            blobs = sorted(
+                os.path.join(folder, name) for folder, _, names in os.walk(f"{store}/blobs") for name in names
+            )
+            for path in rng.sample(blobs, k=rng.randint(0, len(blobs))):
+                os.chmod(path, 0o600)
+                os.unlink(path)
+            healed = quiet(pipe, n=n, seed=seed, store=store)
+            same(healed.result, expected)
+            assert digests(healed) == digests(cold)
+    finally:
+        vault.INLINE = before
