@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import pickle
+import subprocess
+import sys
 import threading
 import traceback
 from datetime import UTC, datetime
@@ -15,7 +17,9 @@ from sklearn.linear_model import LogisticRegression
 
 from plait import Compiled, GraphError, Now, ParameterError, ParityError, Pipeline, Scratch, Seed, auto, parity, step
 
-TRIPS = pd.DataFrame({"sched": pd.date_range("2025-01-01", periods=300, freq="37min"), "carrier": ["A", "B", "C"] * 100})
+TRIPS = pd.DataFrame(
+    {"sched": pd.date_range("2025-01-01", periods=300, freq="37min"), "carrier": ["A", "B", "C"] * 100}
+)
 TRIPS["late"] = (np.arange(300) * 7919 % 11 > 5).astype(int)
 
 
@@ -94,6 +98,28 @@ def test_it_does_not_change_and_travels(predict):
     assert again.source == predict.source
 
 
+SCRIPT = """
+import pickle, sys
+from plait import Pipeline, step
+
+def half(minutes: float) -> float:
+    return minutes / 2
+
+@step
+def hours(minutes: list[float]) -> list[float]:
+    return [half(m) / 30 for m in minutes]
+
+p = Pipeline("p", [hours])
+given = p.run(minutes=[60.0, 90.0], store=None, listeners=[])
+sys.stdout.buffer.write(pickle.dumps(p.compile(hours, inputs=["minutes"], given=given)))
+"""
+
+
+def test_it_travels_from_a_script_to_a_program_that_has_no_such_steps(tmp_path):
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, timeout=120, check=True, cwd=tmp_path)
+    assert pickle.loads(done.stdout)([30.0]) == [0.5]
+
+
 def test_many_threads_may_call_it_at_once(predict):
     expected, wrong = predict(TRIPS), []
 
@@ -124,7 +150,9 @@ def test_no_frame_of_ours_is_between_the_caller_and_the_steps():
 
 
 def test_what_is_fitted_or_drawn_must_be_pinned(run):
-    with pytest.raises(GraphError, match=r"model takes a seed, and would be drawn again at each call. pin=\[model\] takes it"):
+    with pytest.raises(
+        GraphError, match=r"model takes a seed, and would be drawn again at each call. pin=\[model\] takes it"
+    ):
         DELAYS.compile(late, inputs=["trips"], given=run)
 
     @step
@@ -135,7 +163,9 @@ def test_what_is_fitted_or_drawn_must_be_pinned(run):
     def used(fitted: LogisticRegression) -> float:
         return 1.0
 
-    with pytest.raises(GraphError, match=r"fitted would be fitted again at each call. pin=\[fitted\] takes it from the run"):
+    with pytest.raises(
+        GraphError, match=r"fitted would be fitted again at each call. pin=\[fitted\] takes it from the run"
+    ):
         Pipeline("p", [fitted, used]).compile("used", inputs=["trips"], given={}, parity=0)
 
     @step
@@ -157,7 +187,10 @@ def test_rows_that_need_other_rows_are_found_before_they_are_served():
 
     pipeline = Pipeline("p", [shares, percent])
     run = pipeline.run(amounts=[1.0, 3.0], store=None, listeners=[])
-    with pytest.raises(ParityError, match=r"percent differs in 2 of 2 rows \(shares looks at more than its row\); first: row 0, 100 against 25"):
+    with pytest.raises(
+        ParityError,
+        match=r"percent differs in 2 of 2 rows \(shares looks at more than its row\); first: row 0, 100 against 25",
+    ):
         pipeline.compile("percent", inputs=["amounts"], given=run)
     vouched = pipeline.compile("percent", inputs=["amounts"], given=run, parity=0)
     assert vouched([1.0, 3.0]) == [25.0, 75.0]
@@ -236,7 +269,9 @@ def summed(low: float, values: list[float], named: dict[str, float], at: Now = a
 
 
 def test_parts_collections_constants_and_the_time():
-    pipeline = Pipeline("p", [split, summed.bind(values=["split.low", "split.high"], named={"h": "split.high"})]).with_(gap=0.5)
+    pipeline = Pipeline("p", [split, summed.bind(values=["split.low", "split.high"], named={"h": "split.high"})]).with_(
+        gap=0.5
+    )
     found = pipeline.compile("summed", inputs=["x"], given={}, parity=0)
     assert found(10.0) == 9.5 + 20.0 + 10.5
     assert found.source.splitlines()[1:] == [
@@ -303,7 +338,9 @@ def test_values_that_are_missing_are_named():
     with pytest.raises(ParameterError, match="model is not made at each call, and given has no value for it"):
         DELAYS.compile("late", inputs=["features"], given={}, pin=["model"])
     with pytest.raises(ParameterError, match="given has no late to compare with; give it, or pass parity=0"):
-        DELAYS.compile("late", inputs=["features"], given={"model": LogisticRegression(), "features": TRIPS}, pin=["model"])
+        DELAYS.compile(
+            "late", inputs=["features"], given={"model": LogisticRegression(), "features": TRIPS}, pin=["model"]
+        )
 
 
 def test_parity_over_larger_samples(predict):

@@ -47,9 +47,14 @@ def environment(store: Path) -> dict[str, str]:
     return {**os.environ, **ours}
 
 
-def python(*arguments: str | Path, cwd: Path, env: dict[str, str]) -> str:
+def python(*arguments: str | Path, cwd: Path, env: dict[str, str], typed: str = "") -> str:
     """What a program prints; it must succeed."""
     command = [sys.executable, *map(str, arguments)]
-    ended = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, f"{command}\n{ended.stdout}\n{ended.stderr}"
+    ended = subprocess.run(command, cwd=cwd, env=env, input=typed, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr, f"{command}\n{ended.stdout}\n{ended.stderr}"
     return ended.stdout
+
+
+def at_the_prompt(program: Path, *typed: str, cwd: Path, env: dict[str, str]) -> list[str]:
+    """The lines that a program prints, and then what is typed after it (`python -i`)."""
+    return python("-i", program, cwd=cwd, env=env, typed="\n".join(typed) + "\n").splitlines()

@@ -1,5 +1,6 @@
 """The flights example as a whole: it runs, a second time it does nothing, and a change re-runs what depends on it."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -63,6 +64,39 @@ def test_a_comment_re_runs_nothing(flights: Flights, flights_copy: Path) -> None
     edited(features, "    return minutes\n", "    # as a float\n    return minutes\n")
     edited(features, "length.dt.total_seconds() / 60\n", "(\n        length.dt.total_seconds() / 60\n    )\n")
     assert ran(flights, flights_copy) == set()
+
+
+def commented(text: str) -> str:
+    """The same code, with a comment over each statement, and a docstring in each function and class."""
+    lines = text.splitlines()
+    over: dict[int, list[str]] = {}
+    for node in ast.walk(ast.parse(text)):
+        body = getattr(node, "body", None)
+        for place, statement in enumerate(body if isinstance(body, list) else []):
+            first = min([statement.lineno, *[one.lineno for one in getattr(statement, "decorator_list", [])]])
+            indent = " " * statement.col_offset
+            if lines[first - 1][: statement.col_offset].strip():  # on one line with what it is in
+                continue
+            over[first] = [f"{indent}# why: {first}"]
+            whole = isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is None
+            if whole and place == 0:
+                over[first].insert(0, f'{indent}"""Of {node.name}."""')
+    return "\n".join([line for n, written in enumerate(lines, 1) for line in (*over.get(n, ()), written)]) + "\n"
+
+
+def test_comments_docstrings_and_a_formatter_over_all_of_it_re_run_nothing(
+    flights: Flights, flights_copy: Path
+) -> None:
+    files = sorted(flights_copy.glob("*.py"))
+    before = {file: file.read_text("utf-8") for file in files}
+    for file, text in before.items():
+        file.write_text(commented(text), "utf-8")
+    for width in ("50", "160"):
+        command = ["-m", "ruff", "format", "--isolated", "--line-length", width, *files]
+        python(*command, cwd=flights_copy, env=environment(flights.store))
+        assert ran(flights, flights_copy) == set()
+    for file, text in before.items():
+        assert file.read_text("utf-8").count("\n") > 1.3 * text.count("\n") or len(text) < 1000, file
 
 
 def test_a_changed_line_in_a_helper_re_runs_what_reaches_it(flights: Flights, flights_copy: Path) -> None:

@@ -42,6 +42,9 @@ def wrong() -> None:
     p.run(fail="slow")  # wrong
     p.run(csv="a")[load].upper()  # wrong
     p.compile(total, inputs=["csv"], given={})().upper()  # wrong
+    p.replace(total=len)  # wrong
+    p.select(total)  # wrong
+    p.replace(total=double).run(csv="a").result.upper()  # wrong
     Retry(on="ValueError")  # wrong
     step(retry=3)  # wrong
     File("a").upper()  # wrong

@@ -126,6 +126,9 @@ def some(texts: Iterable[str]) -> None:
     assert_type(regional.compile(mean, inputs=["csv"], given=run)(csv="a.csv"), float)
     deep = regional.with_({"fit.depth": 3}).with_config("base.yaml")
     assert_type(deep.run(csv="a.csv", kind="a").result, dict[str, float])
+    varied = deep.replace(mean=mean, fit=tune).bind(csv="raw").named("other")
+    assert_type(varied.run(kind="a").result, dict[str, float])
+    print(varied.select("+mean", "tag:slow").schema["properties"])
     swept = deep.sweep([{"fit.depth": 3}], mean, seeds=range(2))
     assert_type([one.result for one in swept], list[dict[str, float]])
     print(
