@@ -68,6 +68,16 @@ def test_a_node_with_another_step_keeps_its_name_and_its_readers(pipe):
     assert result(pipe, n=4) == 2, "the pipeline itself is as it was"
 
 
+def test_a_step_in_its_own_place_changes_nothing():
+    for pipe in (named, called, validated, Pipeline("listed", [rows.named("train"), tuned])):
+        for name, node in pipe.graph.nodes.items():
+            again = pipe.replace(**{name: step(node.definition.fn, name=node.definition.name)})
+            for one, other in zip(pipe.graph.nodes.values(), again.graph.nodes.values(), strict=True):
+                assert one.name == other.name and one.inputs == other.inputs
+            assert again.graph.whole == pipe.graph.whole and again.graph.result == pipe.graph.result
+            assert again.parameters == pipe.parameters
+
+
 @both
 def test_a_step_comes_with_what_is_fixed_for_it(pipe):
     other = pipe.replace(total=count.with_(weight=3))
@@ -109,6 +119,25 @@ def test_a_pipeline_by_name_stands_for_a_node_if_it_ends_in_one(pipe):
     assert result(pipe.replace(total=Pipeline("sub", [total, plus])), n=4) == 3
     with pytest.raises(GraphError, match=r"ends in 2 nodes \(total, count\).*select one"):
         pipe.replace(total=Pipeline("sub", [total, count]))
+
+
+@both
+def test_nodes_that_are_replaced_together_are_checked_together(pipe):
+    @step
+    def joined(train: list[int]) -> str:
+        return "".join(map(str, train))
+
+    @step
+    def longer(total: str) -> str:
+        return total + "!"
+
+    assert (
+        result(pipe.replace(total=joined, plus=longer), n=4)
+        == result(pipe.replace(plus=longer, total=joined), n=4)
+        == "01!"
+    )
+    with pytest.raises(GraphError, match=r"plus\(total: str\) cannot take total -> int"):
+        pipe.replace(plus=longer)
 
 
 @step
@@ -271,12 +300,26 @@ def test_a_pipeline_in_the_place_of_a_mapped_node_is_mapped():
     assert run["fit"] == run["fit/fit"] == {"a": 10, "b": 15} and run["fit/fit", "b"] == 15 and run.result == 16
 
 
+def test_a_pipeline_in_the_place_of_a_node_in_two_maps_is_in_both():
+    @pipeline
+    def row(n: int) -> list[int]:
+        return fit.map(each(rows(n)))
+
+    @pipeline
+    def table(ns: list[int]) -> list[list[int]]:
+        return row.map(each(ns))
+
+    assert result(table, ns=[2, 3]) == [[0, 1], [0, 1, 2]]
+    run = table.replace(**{"row/fit": deeper}).run(ns=[2, 3], store=None, listeners=[])
+    assert run.result == run["row/fit"] == run["row/fit/fit"] == [[0, 5], [0, 5, 10]]
+
+
 def test_what_is_mapped_over_must_stay_many():
     @step
     def one(n: int) -> int:
         return n
 
-    with pytest.raises(GraphError, match=r"each\(folds\) is one int now, not many"):
+    with pytest.raises(GraphError, match=r"each\(folds\) is one int now, and was many"):
         validated.replace(folds=one)
 
 

@@ -4,7 +4,7 @@ A node keeps its name, and so its seed and its address. What was passed to it is
 there had by default is gone with it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from plait.core.choosing import check_branches
@@ -26,6 +26,7 @@ from plait.core.sources import (
     Param,
     Source,
     inner,
+    outputs,
     walk,
 )
 from plait.core.step import Step, describe
@@ -37,7 +38,8 @@ def replaced(graph: Graph, steps: Mapping[str, Step[..., Any] | Graft]) -> Graph
     for name in steps:
         check_known(graph, name)
     for name, step in steps.items():
-        graph = _Replacing(graph, name, step).graph()
+        graph = _Replacing(graph, name, step, steps.keys() - {name}).graph()
+    _Checking(graph, steps).check()
     return graph
 
 
@@ -57,8 +59,9 @@ def check_known(graph: Graph, name: str, others: Iterable[str] = ()) -> None:
 class _Replacing:
     """One node of a graph, replaced."""
 
-    def __init__(self, graph: Graph, name: str, step: Step[..., Any] | Graft) -> None:
+    def __init__(self, graph: Graph, name: str, step: Step[..., Any] | Graft, others: Set[str]) -> None:
         self.whole_graph, self.name, self.step = graph, name, step
+        self.others = others  # which are replaced too, so that what they make is not to be checked yet
         self.old = graph.nodes[name]
         self.definitions: dict[str, Definition] = {n: node.definition for n, node in graph.nodes.items()}
         self.hints = {p.address: p.hints[0] for p in graph.parameters.values() if p.hints}
@@ -93,7 +96,6 @@ class _Replacing:
             else:
                 nodes[name] = node._replace(inputs=tuple((given, change(source)) for given, source in node.inputs))
         result = None if graph.result is None else change(graph.result)
-        self._check_readers(nodes, result)
         return Graph(graph.name, in_order(graph.name, nodes), self.parameters, aliases, result, whole)
 
     # a step
@@ -183,7 +185,8 @@ class _Replacing:
         return Param(address)
 
     def _check(self, given: str, source: Source, wanted: Any, own: Any = None) -> None:
-        if type(source) is not Const and wanted is not EMPTY:
+        settled = not any(output.node in self.others for output in outputs(source))
+        if type(source) is not Const and wanted is not EMPTY and settled:
             made = made_type(source, self.definitions, self.hints)
             check_edge(self.name, given, made, wanted, source, self.definitions, own)
 
@@ -199,45 +202,57 @@ class _Replacing:
         known = near(given, list(self.passed)) or f". It gets {', '.join(self.passed) or 'nothing'}"
         return f"replace({self.name}=...): {called} wants {given!r}, which {self.name} is not called with{known}"
 
-    def _check_readers(self, nodes: Mapping[str, Node], result: Source | None) -> None:
-        """Do the readers of the node take what it makes now?"""
-        for node in nodes.values():
-            for given, source in node.inputs:
-                self._check_parts(source, f"{node.name}({given})")
-                if any(self._is_new(one) for one in walk(source)):
-                    wanted = node.definition.hints.get(given, EMPTY)
-                    if wanted is not EMPTY:
-                        made = made_type(source, self.definitions, self.hints)
-                        check_edge(node.name, given, made, wanted, source, self.definitions, node.definition)
-                    self._check_folds(source)
-        if result is not None:
-            self._check_parts(result, f"the result of {self.whole_graph.name}")
 
-    def _is_new(self, source: Source) -> bool:
-        return isinstance(source, Output) and (source.node == self.name or source.node.startswith(f"{self.name}/"))
+class _Checking:
+    """Does everything fit that reads what was replaced, or stands in its place?"""
+
+    def __init__(self, graph: Graph, names: Iterable[str]) -> None:
+        self._graph, self._names = graph, tuple(names)
+        self._definitions = {name: node.definition for name, node in graph.nodes.items()}
+        self._hints = {p.address: p.hints[0] for p in graph.parameters.values() if p.hints}
+
+    def check(self) -> None:
+        for node in self._graph.nodes.values():
+            for given, source in node.inputs:
+                if self._is_new(node.name) or any(self._is_new(output.node) for output in outputs(source)):
+                    self._check_parts(source, f"{node.name}({given})")
+                    self._check_edge(node, given, source)
+                    self._check_folds(source)
+        if self._graph.result is not None:
+            self._check_parts(self._graph.result, f"the result of {self._graph.name}")
+
+    def _is_new(self, node: str) -> bool:
+        return any(node == name or node.startswith(f"{name}/") for name in self._names)
+
+    def _check_edge(self, node: Node, given: str, source: Source) -> None:
+        wanted = node.definition.hints.get(given, EMPTY)
+        if type(source) is not Const and wanted is not EMPTY:
+            made = made_type(source, self._definitions, self._hints)
+            check_edge(node.name, given, made, wanted, source, self._definitions, node.definition)
 
     def _check_parts(self, source: Source, reader: str) -> None:
-        for one in walk(source):
-            if isinstance(one, Output) and one.part is not None and self._is_new(one):
-                parts = list(self.definitions[one.node].parts)
-                if one.part not in parts:
-                    has = f"It has {', '.join(parts)}" if parts else "It has none; return a NamedTuple to have some"
-                    raise GraphError(
-                        f"replace({self.name}=...): {reader} reads {one.node}.{one.part}, and what stands there now "
-                        f"has no such part{near(one.part, parts) or f'. {has}'}"
-                    )
+        for one in outputs(source):
+            parts = list(self._definitions[one.node].parts)
+            if one.part is not None and one.part not in parts:
+                has = f"It has {', '.join(parts)}" if parts else "It has none; return a NamedTuple to have some"
+                raise GraphError(
+                    f"replace({one.node}=...): {reader} reads {one.node}.{one.part}, and what stands there now has no "
+                    f"such part{near(one.part, parts) or f'. {has}'}"
+                )
 
     def _check_folds(self, source: Source) -> None:
         """Is there still what is mapped over, and a branch for each value that chooses?"""
         for one in walk(source) if type(source) in NESTED else ():
             if isinstance(one, Choice):
-                hint = made_type(one.selector, self.definitions, self.hints)
+                hint = made_type(one.selector, self._definitions, self._hints)
                 check_branches(one.label, hint, [value for value, _ in one.branches], default=one.default is not None)
             elif isinstance(one, Item):
-                hint = made_type(one.axis.source, self.definitions, self.hints)
+                hint = made_type(one.axis.source, self._definitions, self._hints)
                 if not has_items(hint):
                     kind = getattr(hint, "__name__", hint)
-                    raise GraphError(f"replace({self.name}=...): {one.axis.label} is one {kind} now, not many")
+                    raise GraphError(
+                        f"{one.axis.label} is one {kind} now, and was many, which {self._graph.name} maps over"
+                    )
 
 
 class _Varying:

@@ -61,7 +61,7 @@ class Frontier:
         return found
 
     def measure(self, names: Iterable[str], length: float) -> None:
-        """Says how long the longest path is that begins with some nodes: also those are on it that are not added yet."""
+        """Says how long the longest path is that begins with some nodes, those included that are not added yet."""
         if self._weigh is not None:
             self.remaining.update(dict.fromkeys(names, length))
 

@@ -21,7 +21,7 @@ from plait.core.definition import Definition
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 _lock = threading.Lock()
-_here = threading.local()  # .told: what this thread was told last, when, and of how many modules; .found, .runs: as below
+_here = threading.local()  # .told: what this thread was told last, and of how many modules; .found, .runs: as below
 _last = (0, 0)  # what any thread was told last, and how often all was put back before that
 _runs = 0  # that are under way in this process
 _environment: dict[str, str | None] = {}  # as the first of them found it
