@@ -8,6 +8,7 @@ from benchmarks.measuring import Figure, table
 PARTS = (
     "startup",
     "graphs",
+    "maps",
     "code",
     "naming",
     "values",

@@ -47,7 +47,13 @@ def test_nothing_that_a_run_leaves_behind_holds_a_secret(executor, tmp_path, cap
         assert b"why" in kept, "this looks at the wrong files"
         assert CANARY.encode() not in kept
         said = capsys.readouterr()
-        shown = [repr(run), str(run.params), str(failure.value), run.to_frame().to_string(), ASK.plan(question="why", key=given, store=store)]
+        shown = [
+            repr(run),
+            str(run.params),
+            str(failure.value),
+            run.to_frame().to_string(),
+            ASK.plan(question="why", key=given, store=store),
+        ]
         assert CANARY not in " ".join(map(str, [*shown, said.out, said.err]))
         import traceback
 

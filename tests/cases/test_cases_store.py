@@ -165,7 +165,7 @@ def test_case_48_a_folder_in_scratch_is_refused_with_the_way_out(tmp_path):
 
 
 def test_case_49_a_declared_environment_variable_counts_and_where_one_stands_does_not(tmp_path, monkeypatch):
-    """Undeclared reads of the environment, the locale and the like are `audit`'s (a later issue)."""
+    """Undeclared reads of the environment are warned of, see `tests/runtime/test_variables.py`."""
 
     @step(env=["PLACE"])
     def place() -> str:
@@ -278,7 +278,7 @@ def test_case_53_another_schema_of_keys_never_meets_old_results_and_never_misrea
 def test_case_53_what_another_version_of_a_library_wrote_counts_as_gone(tmp_path, monkeypatch):
     from sklearn.linear_model import LinearRegression
 
-    from plait.codecs import sklearn as codec
+    from plait.codecs import sklearn, skops
 
     @step
     def model() -> LinearRegression:
@@ -290,7 +290,8 @@ def test_case_53_what_another_version_of_a_library_wrote_counts_as_gone(tmp_path
 
     p = Pipeline("p", [model, predicted])
     p.run(store=tmp_path, listeners=[])
-    monkeypatch.setattr(codec, "_version", lambda: b"99.0")
+    for codec in (skops, sklearn):  # the first one where it is installed
+        monkeypatch.setattr(codec, "_version", lambda: b"99.0")
     assert set(p.run(store=tmp_path, listeners=[]).states.values()) == {"hit"}, "nobody read the model"
     run = p.run(x=3.0, store=tmp_path, listeners=[])
     assert run.states == {"model": "run", "predicted": "run"}

@@ -1,7 +1,6 @@
 """Every executor passes the public kit, a new one as soon as its file is there."""
 
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 

@@ -50,7 +50,9 @@ def test_a_scheduler_is_reached_by_its_address(cluster, tmp_path):
 
 
 def test_an_address_that_nobody_has_is_said_with_those_that_there_are():
-    with pytest.raises(ParameterError, match=r"no executor has such an address; known are ray:// \(ray\), tcp:// \(dask\)"):
+    with pytest.raises(
+        ParameterError, match=r"no executor has such an address; known are ray:// \(ray\), tcp:// \(dask\)"
+    ):
         PIPELINE.run(n=1, store=None, executor="nonsense://x")
 
 
@@ -77,7 +79,11 @@ def test_interrupts_of_the_terminal_do_not_reach_workers_from_their_start():
     import textwrap
 
     found = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, start_new_session=True
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        start_new_session=True,
     )
     assert found.stdout.strip() == "[1, 2] 8", found.stderr
 

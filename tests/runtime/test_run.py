@@ -697,6 +697,7 @@ def test_a_damaged_result_that_somebody_will_read_is_made_again_at_once(tmp_path
 @step
 def asserting(n: int) -> int:
     assert n > 0, "a step of a test module, whose asserts pytest writes anew"
+
     def inner(m: int) -> int:
         assert m > 0
         return m

@@ -42,7 +42,6 @@ def open_to_all(folder):
         one.chmod(0o755)
 
 
-
 def bad(store):
     return [one.what for one in store.upkeep().check() if one.level == "bad"]
 
