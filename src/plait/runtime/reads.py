@@ -33,9 +33,10 @@ _MANY = 4  # files in one folder: then it is the folder that should be an argume
 _CREATES = os.O_CREAT | os.O_EXCL
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _NAMES_FILE = re.compile(r"[^\n\r\0]{1,250}\.(?!pyc?$)[A-Za-z][A-Za-z0-9]{0,7}")
-_READERS_OF_CODE = frozenset(
-    {"_pytest", "importlib", "inspect", "linecache", "pkgutil", "plait", "runpy", "tokenize", "zipimport"}
-)
+_READERS_OF_CODE = frozenset({
+    "_frozen_importlib_external", "_pytest", "importlib", "importlib_metadata", "inspect", "linecache", "pkg_resources",
+    "pkgutil", "plait", "runpy", "tokenize", "zipimport",
+})  # fmt: skip
 
 _watches: dict[int, "Watch"] = {}  # of the threads in which a step is at work
 _installed = False
