@@ -97,3 +97,14 @@ def test_what_one_thread_sets_for_the_process_another_sets_back():
         limit(1)
         assert seen == [{2}]
         assert threads() == {1}
+
+
+def test_a_library_that_a_step_loads_reads_what_the_step_asked_for():
+    """In a new process it is loaded within the step; elsewhere it may have been there before."""
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    with limited():
+        limit(2)
+        assert {os.environ[name] for name in VARIABLES} == {"2"}
+        limit(1)
+        assert {os.environ[name] for name in VARIABLES} == {"1"}
+    assert {name: os.environ.get(name) for name in VARIABLES} == before

@@ -37,8 +37,11 @@ def cores(definition: Definition) -> int:
 def limit(count: int) -> None:
     """Numeric libraries use this many threads for what this thread calls from now on."""
     global _last
+    if _last[0] != count:
+        os.environ.update(dict.fromkeys(VARIABLES, str(count)))  # for what is loaded later
     told = (_last, len(sys.modules))
     if (_last[0] == count and getattr(_here, "told", None) == told) or "numpy" not in sys.modules:
+        _last = (count, _last[1])
         return
     with _lock:
         for found, libraries in ((_found, _of_process()), (_found_here(), _of_threads())):

@@ -16,6 +16,7 @@ from plait.core.records import Artifact, Record, lasting, part_of
 from plait.core.sources import Ambient, Const, Output, Source, outputs, params
 from plait.errors import PlaitError
 from plait.runtime.loop import Loop
+from plait.runtime.native_threads import limited
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.results import Results
 from plait.runtime.traces import users_own
@@ -125,7 +126,8 @@ def replayed(record: Record, definition: Definition, seed: int, vault: Vault) ->
 def _called(node: Node, vault: Vault, surface: Surface, output: Any) -> Any:
     loop = Loop()
     try:
-        return vault.share(perform(node, None, vault, surface, output, read=False, call=loop.call).value)
+        with limited():
+            return vault.share(perform(node, None, vault, surface, output, read=False, call=loop.call).value)
     except Exception as error:
         raise users_own(error) from error.__cause__
     finally:
