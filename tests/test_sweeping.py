@@ -155,3 +155,24 @@ def test_shared_random_state_is_that_of_a_run_alone():
     found = noisy.sweep([{"n": 1}, {"n": 2}], seeds=(0, 5), store=None, listeners=[])
     alone = [noisy.run(n=n, seed=seed, store=None, listeners=[])["noise"] for n in (1, 2) for seed in (0, 5)]
     assert [run["noise"] for run in found] == alone
+
+
+@step
+def drawn(n: int, seed: Seed = auto) -> int:
+    raise ValueError(f"drew {seed}")
+
+
+def test_a_failed_setting_is_reproduced_with_its_own_seed(tmp_path, capsys):
+    from plait.cli.reproducing import reproduce
+    from plait.cli.telling import Exit
+
+    drawing = Pipeline("drawing", [drawn])
+    found = drawing.sweep([{"n": 1}], seeds=[5], store=tmp_path, listeners=[], fail="keep-going")
+    with pytest.raises(NodeFailed) as alone:
+        drawing.run(n=1, seed=5, store=None, listeners=[])
+    said = str(alone.value.__cause__)
+    assert str(found[0].failures[0].error) == said
+    run = found[0].id.partition("/")[0]
+    with pytest.raises(Exit):
+        reproduce(run, "0/drawn", str(tmp_path), debug=False)
+    assert said in capsys.readouterr().err

@@ -34,7 +34,7 @@ def reproduce(run: str, node: str, store: str | None, *, debug: bool) -> None:
     if vault.naming.code(definition).digest != record.code:
         say(f"plait: the code of {node} has changed since the run {row.id}; it is called as it is now")
     try:
-        value = replayed(record, definition, row.seed, vault)
+        value = replayed(record, definition, vault)
     except (PlaitError, ArtifactLost):
         raise
     except Exception as error:

@@ -24,7 +24,7 @@ from plait.runtime.vault import Vault
 from plait.runtime.worker import perform
 
 FAILURE = "failure of "  # what the step of such a record begins with, so that no one takes it for a result
-_NOW = "(now)"
+_NOW, _ORIGIN = "(now)", "(origin)"  # the time, and the seed and name from which seeds come; no argument is called so
 
 
 class Replay:
@@ -60,7 +60,8 @@ class Replay:
 
     def arguments(self) -> Mapping[str, Artifact]:
         """What can be kept of the arguments, by name; that of other nodes is where it was."""
-        kept = {_NOW: self._kept(self._surface.now)}
+        origin = self._kept(list(self._surface.origin(self._node.name)))
+        kept = {_NOW: self._kept(self._surface.now), _ORIGIN: origin}
         for name, source in self._node.inputs:
             if isinstance(source, Ambient):
                 continue
@@ -105,10 +106,11 @@ def key(run: str, node: str) -> Key:
     return Key(f"failure/{run}/{node}")
 
 
-def replayed(record: Record, definition: Definition, seed: int, vault: Vault) -> Any:
+def replayed(record: Record, definition: Definition, vault: Vault) -> Any:
     """Calls a step as it was called when it failed; raises `PlaitError` for an argument that was not kept."""
     values = {name: vault.load(artifact, tuple) for name, artifact in record.artifact.parts}
     now: datetime = values.pop(_NOW)
+    seed, name = values.pop(_ORIGIN)
     inputs: list[tuple[str, Source]] = []
     for given in definition.inputs:
         if given.name in values:
@@ -120,7 +122,7 @@ def replayed(record: Record, definition: Definition, seed: int, vault: Vault) ->
                 f"what {record.node} was given for {given.name!r} was not kept: it has no content to keep, or is a "
                 f"secret. Reproduce it in the program that ran it: run.failures[0].reproduce()"
             )
-    return _called(Node(record.node, definition, tuple(inputs)), vault, Surface(seed, now, {}), _nothing)
+    return _called(Node(name, definition, tuple(inputs)), vault, Surface(seed, now, {}), _nothing)
 
 
 def _called(node: Node, vault: Vault, surface: Surface, output: Any) -> Any:
