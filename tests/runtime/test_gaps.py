@@ -131,3 +131,23 @@ def test_files_differ_by_what_is_in_them(tmp_path):
 
 def test_very_many_differences_are_not_all_listed():
     assert len(gaps({i: i for i in range(1000)}, {i: i + 1 for i in range(1000)})) == 50
+
+
+def test_objects_that_look_alike_are_looked_into():
+    """The repr of an estimator does not show what it learnt: two of them are no other order of the same."""
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    def fitted(slope):
+        x = [[0.0], [1.0], [3.0]]
+        return make_pipeline(StandardScaler(), LinearRegression()).fit(x, [slope * a for (a,) in x])
+
+    found = gaps(fitted(1.0), fitted(1.0 + 1e-9))
+    assert [gap.where for gap in found if "coef_" in gap.where] == [".steps[1][1].coef_"]
+    assert not [gap for gap in found if "order" in gap.what]
+
+
+def test_objects_without_attributes_are_compared_by_what_copies_are_made_of():
+    assert gaps(np.random.default_rng(1), np.random.default_rng(1)) == ()
+    assert gaps(np.random.default_rng(1), np.random.default_rng(2))

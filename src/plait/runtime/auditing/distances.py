@@ -105,9 +105,10 @@ def _is_shuffled(one: Any, two: Any, *, numbers: bool) -> bool:
 
 
 def shuffled(one: Sequence[Any], two: Sequence[Any]) -> bool:
-    """The same items, in another order?"""
+    """The same items, in another order? As far as their reprs say: those of some objects do not tell them apart."""
     try:
-        return sorted(map(repr, one)) == sorted(map(repr, two))
+        first, second = list(map(repr, one)), list(map(repr, two))
+        return first != second and sorted(first) == sorted(second)
     except Exception:  # a repr of the user's own
         return False
 

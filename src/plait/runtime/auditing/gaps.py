@@ -68,6 +68,8 @@ def _gaps(one: Any, two: Any, where: str, deep: int) -> Iterator[Gap]:
         yield from _of_sequences(one, two, where, deep)
     elif state := _state(one):
         yield from _of_attributes(state, _state(two), where, deep)
+    elif not same(one, two) and (made := _made_of(one)) and (other := _made_of(two)):
+        yield from _of_sequences(made, other, where, deep)
     elif not same(one, two):
         yield Gap(where, f"{short(one)}, then {short(two)}")
 
@@ -170,6 +172,15 @@ def _state(value: Any) -> Mapping[str, Any]:
         return {field.name: getattr(value, field.name, None) for field in fields(value)}
     slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(value, name)]
     return {**{name: getattr(value, name) for name in slots}, **getattr(value, "__dict__", {})}
+
+
+def _made_of(value: Any) -> tuple[Any, ...]:
+    """What a copy would be made of, where an object shows no attributes: a generator of numpy, a compiled class."""
+    try:
+        reduced = value.__reduce_ex__(4)
+    except Exception:  # it cannot be copied
+        return ()
+    return tuple(reduced[1:3]) if isinstance(reduced, tuple) and not isinstance(value, type) else ()
 
 
 def _as_array(numbers: Sequence[float]) -> Any:
