@@ -5,7 +5,7 @@ from typing import Any
 
 from plait.compiling.compiled import Compiled, function
 from plait.compiling.parity import Parity, length, parity
-from plait.compiling.slicing import Slice, cut
+from plait.compiling.slicing import Slice, cut, spelled
 from plait.compiling.writing import written
 from plait.core.graph import Graph
 from plait.core.sources import Output, Param
@@ -28,17 +28,17 @@ def compiled(
     part = cut(graph, output, inputs, pin)
     for name in pin:
         if all(source.node != name for source in part.taken):
-            raise GraphError(f"compile(pin=…): {name} is not between {' and '.join(inputs)} and {_said(output)}")
+            raise GraphError(f"compile(pin=…): {name} is not between {' and '.join(inputs)} and {spelled(output)}")
     made = function(written(part, _values(part, given)))
     if rows:
         before = _digests(made, digest)
         found = _compared(made, part, given, rows, rtol)
         if not found.ok:
-            found.raise_for_differences(_said(output), _culprit(part, given, pin, rows, rtol))
+            found.raise_for_differences(spelled(output), _culprit(part, given, pin, rows, rtol))
         for name, was in before.items():
             if digest(made.pinned[name]) != was:
                 raise ParityError(
-                    f"{_said(output)} changes {name}, which it holds, in place: each call would see what the ones "
+                    f"{spelled(output)} changes {name}, which it holds, in place: each call would see what the ones "
                     f"before it did. Copy it in the step that changes it"
                 )
     return made
@@ -57,7 +57,7 @@ def _values(part: Slice, given: Run[Any] | Mapping[str, Any]) -> dict[Output | P
 
 
 def _taken(given: Run[Any] | Mapping[str, Any], source: Output, part: Slice) -> Any:
-    address = _said(source)
+    address = spelled(source)
     if isinstance(given, Run):
         return given[address]
     if address in given:
@@ -78,7 +78,7 @@ def _compared(made: Compiled[Any], part: Slice, given: Run[Any] | Mapping[str, A
         expected = _taken(given, part.output, part)
     except ParameterError:
         raise ParameterError(
-            f"compile: given has no {_said(part.output)} to compare with; give it, or pass parity=0 to vouch for it"
+            f"compile: given has no {spelled(part.output)} to compare with; give it, or pass parity=0 to vouch for it"
         ) from None
     if all(length(value) is None for value in batch.values()) and length(expected) is None:
         batch, expected = {name: [value] for name, value in batch.items()}, [expected]  # it is one row
@@ -123,7 +123,3 @@ def _digests(made: Compiled[Any], digest: Callable[[Any], str]) -> dict[str, str
         except FingerprintError:
             continue
     return found
-
-
-def _said(output: Output) -> str:
-    return output.node if output.part is None else f"{output.node}.{output.part}"

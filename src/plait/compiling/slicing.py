@@ -29,7 +29,7 @@ def cut(graph: Graph, output: Output, inputs: Sequence[str], pin: Collection[str
     varying = _varying(graph, [source for _, source in given])
     if output.node not in varying:
         raise GraphError(
-            f"compile: {_address(output)} does not depend on {' or '.join(inputs)}, so there is nothing to call"
+            f"compile: {spelled(output)} does not depend on {' or '.join(inputs)}, so there is nothing to call"
         )
     sources = {source for _, source in given}
     called: set[str] = set()
@@ -51,7 +51,7 @@ def cut(graph: Graph, output: Output, inputs: Sequence[str], pin: Collection[str
             stack += [out for _, source in graph.nodes[at.node].inputs for out in outputs(source)]
     for name, source in given:
         if source not in used:
-            raise GraphError(f"compile(inputs=…): {_address(output)} does not need {name!r}; leave it out")
+            raise GraphError(f"compile(inputs=…): {spelled(output)} does not need {name!r}; leave it out")
     calls = tuple(graph.nodes[name] for name in graph.nodes if name in called)
     for node in calls:
         _check(node)
@@ -112,5 +112,6 @@ def _fits(returns: Any) -> bool:
     return made is not EMPTY and isinstance(made, type) and callable(getattr(made, "fit", None))
 
 
-def _address(output: Output) -> str:
+def spelled(output: Output) -> str:
+    """What an output is called."""
     return output.node if output.part is None else f"{output.node}.{output.part}"

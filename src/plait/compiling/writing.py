@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, assert_never
 
-from plait.compiling.slicing import Slice
+from plait.compiling.slicing import Slice, spelled
 from plait.core.ambient import outside_a_run
 from plait.core.definition import Definition
 from plait.core.graph import Node
@@ -54,7 +54,7 @@ class _Writer:
         body[-1:] = [f"return {call}"] if last == made else [body[-1], f"return {made}"]
         begin = "async def" if any(node.definition.asynchronous for node in part.calls) else "def"
         lines = [
-            f"# {_said(part.output)} of {part.graph.name}, from {', '.join(arguments)}",
+            f"# {spelled(part.output)} of {part.graph.name}, from {', '.join(arguments)}",
             f"{begin} {name}({', '.join(arguments)}):",
             *(f"    {line}" for line in body),
         ]
@@ -94,7 +94,7 @@ class _Writer:
                     named = hasattr(parts.result_class, "_fields")
                     at = f".{part}" if named else f"[{list(parts.parts).index(part)}]"
                     return self.names[Output(node)] + at
-                return self._value(_said(source), self.known[source], source)
+                return self._value(spelled(source), self.known[source], source)
             case Param(address, path):
                 whole = Param(address)
                 name = self.names.get(whole)
@@ -145,7 +145,3 @@ class _Writer:
 
 def _now() -> Any:
     return outside_a_run("now")
-
-
-def _said(output: Output) -> str:
-    return output.node if output.part is None else f"{output.node}.{output.part}"
