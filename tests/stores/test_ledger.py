@@ -387,6 +387,63 @@ def test_an_index_made_again_under_a_writer_loses_nothing(tmp_path):
     assert len(everything(store)) == 30
 
 
+def test_an_index_made_again_stays_in_its_file_unless_that_is_damaged(tmp_path):
+    store = create(tmp_path)
+    kept(store, record("a"), record("b"))
+    index = tmp_path / "index.sqlite"
+    before = index.stat().st_ino
+    with closing(store.ledger()) as reader:
+        with closing(sqlite3.connect(index)) as other, other:
+            other.execute("DELETE FROM records")
+        store.rebuild()
+        assert index.stat().st_ino == before
+        assert reader.find([digest("a")])
+        index.write_bytes(b"SQLite format 3\0" + b"?" * 4000)
+        store.rebuild()
+    assert index.stat().st_ino != before
+    assert len(everything(store)) == 2
+
+
+def test_what_a_writer_gave_to_an_index_while_another_one_was_made_is_not_lost(tmp_path):
+    store = create(tmp_path)
+    first, last = [record(f"first {i}") for i in range(7)], [record(f"last {i}") for i in range(7)]
+    kept(store, record("a"))
+    with closing(store.ledger()) as ledger:
+        ledger.add(record("b"))
+        ledger.rebuild()  # an index that knows our segment up to here
+        early = tmp_path / "early"
+        shutil.copy(tmp_path / "index.sqlite", early)
+        for one in first:
+            ledger.add(one)
+        os.replace(early, tmp_path / "index.sqlite")  # as if that one took its place only now
+        for one in last:
+            ledger.add(one)
+    with closing(store.ledger()) as ledger:
+        assert not {one.key for one in [*first, *last]} - ledger.find([one.key for one in [*first, *last]]).keys()
+
+
+def test_a_segment_that_ends_while_others_are_read_does_not_make_the_index_anew(tmp_path, monkeypatch):
+    store = create(tmp_path)
+    kept(store, record("a"))
+    kept(store, record("b"))
+    before, listed, others = os.stat(tmp_path / "index.sqlite").st_ino, segments.listed, []
+
+    def listing(folder):
+        found = listed(folder)
+        if len(others) < 5:  # another process begins and ends just now
+            others.append(record(f"other {len(others)}"))
+            monkeypatch.setattr(segments, "listed", listed)
+            kept(store, others[-1])
+            monkeypatch.setattr(segments, "listed", listing)
+        return found
+
+    Path(tmp_path, "segments", f"{1:020d}-{1:016x}.seg").touch()  # so that there is something to read
+    monkeypatch.setattr(segments, "listed", listing)
+    assert found(store, "a", "b").keys() == {"a", "b"}
+    assert len(others) > 1, "nobody came between"
+    assert os.stat(tmp_path / "index.sqlite").st_ino == before
+
+
 def test_an_index_that_another_process_holds_does_not_lose_anything(tmp_path, monkeypatch):
     monkeypatch.setattr(sqlite, "_TIMEOUT", 0.01)
     store = create(tmp_path)

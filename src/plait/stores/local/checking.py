@@ -104,7 +104,7 @@ def _index(layout: Layout) -> Iterator[Found]:
     if not os.path.exists(layout.index):
         return
     if not any(_says_the_same(layout) for _ in range(2)):  # twice: a run may go on meanwhile
-        index = recovery.mended(layout)
+        index = recovery.rebuilt(layout)
         move = "It was made again from them" if index.writable else _FIXED
         index.close()
         yield Found("bad", f"{layout.index} did not say what the segments say", move)

@@ -8,7 +8,7 @@ of filling the index can give another winner.
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +35,7 @@ CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEG
 CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, entry BLOB NOT NULL);
 """
+_TABLES = ("segments", "records", "code", "runs", "accepted")
 _FIND = "SELECT entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
 _FOLLOWING = """
@@ -189,41 +190,36 @@ class Index:
 
     def write(self, rows: Rows) -> None:
         """Adds all of it or nothing."""
-        self._begin()
-        try:
+        with self._transaction():
             many = self._connection.executemany
             many(_ADD_RECORD, rows.records)
             many(_ADD_CODE, rows.code)
             many(_ADD_RUN, rows.runs)
             many(_ADD_ACCEPTANCE, rows.accepted)
             many(_ADD_SEGMENT, [(name, *segment) for name, segment in rows.segments.items()])
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
 
     def amend(self, change: Amendment) -> None:
         """Makes all of a change or nothing. What was added or replaced meanwhile stays as it is."""
-        self._begin()
-        try:
+        with self._transaction():
             many = self._connection.executemany
             many("DELETE FROM records WHERE key = ? AND rank = ? AND writer = ?", change.gone)
             many("DELETE FROM code WHERE code = ?", [(code,) for code in change.code])
             for table, rows in change.moved.items():
                 many(_MOVE[table], rows)
             many(_ADD_SEGMENT, [(name, *segment) for name, segment in change.segments.items()])
-            self._connection.execute("COMMIT")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+
+    @contextlib.contextmanager
+    def emptied(self) -> Iterator[None]:
+        """Begins with nothing. Others see it as it was, and wait with writing, until what is written here is whole."""
+        with self._transaction():
+            for table in _TABLES:
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+            yield
 
     def forget(self, names: Iterable[str]) -> None:
         """Forgets segments that are no more."""
-        self._begin()
-        self._connection.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in names])
-        self._connection.execute("COMMIT")
+        with self._transaction():
+            self._connection.executemany("DELETE FROM segments WHERE name = ?", [(name,) for name in names])
 
     def shrink(self) -> None:
         """Gives the space of what is gone back to the disk, where that is much and nobody is at work."""
@@ -249,18 +245,30 @@ class Index:
 
     def create(self) -> None:
         """Makes the tables, unless another process was faster."""
-        self._begin()
-        try:
+        with self._transaction():
             if not self.version():
                 for statement in _SCHEMA.split(";"):
                     self._connection.execute(statement)
                 self._connection.execute("PRAGMA user_version = " + str(VERSION))
-        finally:
-            self._connection.execute("COMMIT")
 
     def version(self) -> int:
         """The version that made it; 0 for an empty file."""
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; one within another is a part of it."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._begin()
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def _begin(self) -> None:
         # IMMEDIATE: a transaction that turns from reading to writing is refused at once, whatever the timeout

@@ -197,7 +197,7 @@ class LocalLedger:
         with self._lock:
             self._check()
             self._durably(self._writer.sync)
-            self._mend()
+            self._replace(recovery.rebuilt)
 
     def close(self) -> None:
         """Makes all of it durable and lets go of files."""
@@ -270,12 +270,12 @@ class LocalLedger:
         pins.hold(self._layout, map(short, self._pending.records))  # until now, no clean-up took them: they were ours
         self._pending.segments[self._writer.name] = Segment(self._writer.end, self._writer.last, final)
         try:
-            if self._index is not None and self._index.moved():
-                self._index.close()
-                self._index = None
-            if self._index is None:
+            if self._index is None:  # nothing of ours is in any index yet
                 self._index = recovery.opened(self._layout, self._pending.rows())
             else:
+                if self._index.moved():  # the new one may lack what we gave to the old one: that has to be read
+                    old, self._index = self._index, recovery.opened(self._layout)
+                    old.close()
                 self._index.write(self._pending.rows())
         except sqlite.errors() as error:
             if not sqlite.broken(error):
@@ -286,11 +286,13 @@ class LocalLedger:
         self._pending.clear()
 
     def _mend(self, error: Exception | None = None) -> None:
+        self._replace(recovery.mended if error is None or sqlite.broken(error) else recovery.in_memory)
+
+    def _replace(self, made: Callable[[Layout], Index]) -> None:
         self._ahead.clear()
         if self._index is not None:
             self._index.close()
-        damaged = error is None or sqlite.broken(error)
-        self._index = recovery.mended(self._layout) if damaged else recovery.in_memory(self._layout)
+        self._index = made(self._layout)
         if not self._in_memory:
             self._pending.clear()  # all of it was in the segments
 

@@ -19,7 +19,10 @@ _AT_ONCE = 5000  # rows in one transaction
 
 
 def opened(layout: Layout, own: Rows | None = None) -> Index:
-    """The index of a store, with all that is in the segments; `own` is what need not be read there again."""
+    """The index of a store, with all that is in the segments.
+
+    `own` need not be read there again. It must be all of its segments, up to where it says that they end.
+    """
     try:
         make_place(layout.index)
         index = connect(layout.index)
@@ -34,8 +37,30 @@ def opened(layout: Layout, own: Rows | None = None) -> Index:
         return mended(layout) if broken(error) else in_memory(layout)
 
 
+def rebuilt(layout: Layout) -> Index:
+    """The index of a store, made again from the segments, in the file where it is if nothing is wrong with that.
+
+    A new file in its place would do, but SQLite finds a journal by the name of its file: whoever has the old one open
+    would take the journal of the new one for its own.
+    """
+    try:
+        make_place(layout.index)
+        index = connect(layout.index)
+        try:
+            if not index.is_sound():
+                raise damaged("SQLite finds it wrong")
+            with locks.held(layout, "index", shared=True), index.emptied():
+                _read(index, layout)
+        except BaseException:
+            index.close()
+            raise
+        return _caught_up(index, layout)
+    except errors() as error:
+        return mended(layout) if broken(error) else in_memory(layout)
+
+
 def mended(layout: Layout) -> Index:
-    """The index of a store, made again from the segments."""
+    """The index of a store, made again from the segments in a new file, since the old one cannot be believed."""
     part = layout.temporary() if holds_databases(layout.root) else f"{layout.index}-{os.urandom(8).hex()}"
     try:
         layout.make(layout.tmp)
@@ -75,8 +100,8 @@ def _caught_up(index: Index, layout: Layout) -> Index:
 def _read(index: Index, layout: Layout) -> None:
     """Takes in what the segments say and the index does not know."""
     known = index.unfinished()
-    there = segments.listed(layout.segments)
     finished = index.finished()
+    there = segments.listed(layout.segments)  # last, since a segment is there before an index says so
     if not known.keys() | finished <= there:
         raise damaged("it knows segments that are gone")
     ahead = Pending()

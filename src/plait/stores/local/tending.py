@@ -53,7 +53,7 @@ class LocalUpkeep:
         """Makes the index again from the segments: the number of records in it."""
         if not self._layout.exists():
             return 0
-        index = recovery.mended(self._layout)
+        index = recovery.rebuilt(self._layout)
         try:
             return sum(table == "records" for table, _, _ in index.contents())
         finally:
