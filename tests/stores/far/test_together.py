@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from plait import Pipeline, step
-from plait.core.records import dumps
+from plait.core.lines import dumps
 from plait.errors import ArtifactLost
 from plait.storage import Layered, Local, Remote
 from plait.stores.layered import entries

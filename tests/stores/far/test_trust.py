@@ -14,7 +14,8 @@ from blake3 import blake3
 
 from plait import Pipeline, plugins, step
 from plait.core.digest import Digest, Key, digest
-from plait.core.records import Artifact, dumps
+from plait.core.lines import dumps
+from plait.core.records import Artifact
 from plait.errors import ArtifactLost
 from plait.opening import vault_of
 from plait.runtime import naming

@@ -7,12 +7,13 @@ end is not there. A body is JSON, or a code digest and its manifest; there is no
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
-from plait.core.digest import Key
-from plait.core.records import Acceptance, Artifact, Record, dumps, loads
+from plait.core.digest import Digest, Key
+from plait.core.lines import dumps, loads, reader
+from plait.core.records import Acceptance, Artifact, Record
 from plait.ports import RunRow
 
 RECORD, NEWEST, CODE, RUN, ACCEPTANCE = range(1, 6)
@@ -21,7 +22,9 @@ _HEAD = 12
 _DEPTH = 8  # of parts in parts, and of files in these
 _BLOB = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(rb"|(\.[A-Za-z0-9]{1,12}){1,2}")
-_TROUBLE = (ValueError, TypeError, LookupError, RecursionError, AttributeError)
+_TROUBLE = (ValueError, RecursionError)
+_run = reader(RunRow)
+_said = reader(tuple[Key, Digest, str, str, float, str, str, float])  # an acceptance without its record
 
 
 class Entry(NamedTuple):
@@ -57,18 +60,9 @@ def record_of(body: bytes) -> Record | None:
     """The record of a body; none if it is not one in every field."""
     try:
         record = loads(body)
-        texts = (record.key, record.node, record.step, record.code, record.run, record.environment)
-        pairs = [text for pair in record.inputs for text in pair]
-        times = (record.seconds, record.made)
-        sound = (
-            all(isinstance(text, str) for text in (*texts, *pairs))
-            and all(type(number) in (int, float) for number in times)
-            and record.retention in ("cache", "durable")
-            and _sound(record.artifact, _DEPTH)
-        )
+        return record if _sound(record.artifact, _DEPTH) else None
     except _TROUBLE:
         return None
-    return record if sound else None
 
 
 def code_body(code: str, manifest: bytes) -> bytes:
@@ -89,35 +83,24 @@ def code_of(body: bytes) -> tuple[str, bytes] | None:
 
 def run_body(run: RunRow) -> bytes:
     """A row of a run."""
-    return _json(run)
+    return dumps(run)
 
 
 def run_of(body: bytes) -> RunRow | None:
     """The row of a body; none if it is not one, or has names that are not for people."""
     try:
-        row = RunRow(*json.loads(body.decode("utf-8", "surrogatepass")))
-        row = row._replace(
-            started=float(row.started),
-            finished=float(row.finished),
-            targets=tuple(row.targets),
-            tags=tuple(row.tags),
-            params=tuple((name, value) for name, value in row.params),
-            nodes=tuple((name, key, state, float(seconds)) for name, key, state, seconds in row.nodes),
-            process=cast(tuple[str, int, float], tuple(row.process)),
-            error="".join(sign for sign in row.error if sign.isprintable() or sign == "\n"),
-        )
-        shown = [row.id, row.pipeline, row.status, *row.targets, *row.tags]
-        shown += [text for pair in row.params for text in pair] + [text for node in row.nodes for text in node[:3]]
-        host, pid, began = row.process
-        numbers = isinstance(row.seed, int) and isinstance(pid, int) and isinstance(began, (int, float))
-        return row if numbers and host.isprintable() and all(text.isprintable() for text in shown) else None
+        row = _run(body)
     except _TROUBLE:
         return None
+    row = row._replace(error="".join(sign for sign in row.error if sign.isprintable() or sign == "\n"))
+    shown = [row.id, row.pipeline, row.status, row.process[0], *row.targets, *row.tags]
+    shown += [text for pair in row.params for text in pair] + [text for node in row.nodes for text in node[:3]]
+    return row if all(text.isprintable() for text in shown) else None
 
 
 def acceptance_body(acceptance: Acceptance) -> bytes:
     """An acceptance: what is said of the record on one line, and the record on the next."""
-    return _json(acceptance[1:]) + b"\n" + dumps(acceptance.record)
+    return dumps(acceptance[1:]) + b"\n" + dumps(acceptance.record)
 
 
 def acceptance_of(body: bytes) -> Acceptance | None:
@@ -125,16 +108,9 @@ def acceptance_of(body: bytes) -> Acceptance | None:
     said, _, line = body.partition(b"\n")
     record = record_of(line)
     try:
-        source, *rest = json.loads(said.decode("utf-8", "surrogatepass"))
-        found = None if record is None else Acceptance(record, Key(source), *rest)
+        return None if record is None else Acceptance(record, *_said(said))
     except _TROUBLE:
         return None
-    if found is None:
-        return None
-    texts = (found.source, found.before, found.pipeline, found.by, found.note, found.withdrawn)
-    times = (found.at, found.withdrawn_at)
-    sound = all(isinstance(text, str) for text in texts) and all(type(time) in (int, float) for time in times)
-    return found if sound else None
 
 
 def spoken(acceptance: Acceptance) -> float:
@@ -161,19 +137,11 @@ def _sound(artifact: Artifact, depth: int) -> bool:
     where, inner = artifact.where, (*(part for _, part in artifact.parts), *artifact.files)
     return (
         depth > 0
-        and where in ("inline", "blob", "reference", "parts")
-        and all(isinstance(text, str) for text in (artifact.digest, artifact.codec, artifact.blob))
-        and type(artifact.size) is int
-        and isinstance(artifact.data, bytes)
+        and where != "memory"
         and (where != "blob" or bool(_BLOB.fullmatch(artifact.blob) and _SUFFIX.fullmatch(artifact.data)))
-        and all(isinstance(name, str) for name, _ in artifact.parts)
         and all(_sound(one, depth - 1) for one in inner)
     )
 
 
 def _is_part(row: Any) -> bool:
     return isinstance(row, list) and len(row) == 5 and all(isinstance(text, str) for text in row)
-
-
-def _json(row: Any) -> bytes:
-    return json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -258,7 +258,8 @@ class Index:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing; one within another is a part of it."""
-        if self._connection.in_transaction:
+        within = self._connection.in_transaction
+        if within:
             yield
             return
         self._begin()
