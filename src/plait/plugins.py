@@ -29,7 +29,7 @@ def names(kind: Kind) -> list[str]:
 def create(kind: Kind, name: str, **options: Any) -> Any:
     """An adapter by its name; options it does not have are an error, with the near miss."""
     factory = _factory(kind, name)
-    known = list(inspect.signature(factory).parameters)
+    known = _options(factory)
     for option in options:
         if option not in known:
             raise PlaitError(f"{name} takes no {option!r}{near(option, known) or f' (it takes {known})'}")
@@ -63,6 +63,12 @@ def codecs() -> tuple[Any, ...]:
     return tuple(factory() for factory, name in sorted(made, key=lambda pair: (order[pair[1]], pair[1])))
 
 
+@cache
+def _options(factory: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(factory).parameters)
+
+
+@cache
 def _factory(kind: Kind, name: str) -> Callable[..., Any]:
     folder = Path(__file__).parent / kind
     if name.isidentifier() and any(_is_module(path) for path in (folder / f"{name}.py", folder / name)):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, Self, TypeGuard, runtime_checkable
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Record
@@ -54,13 +54,17 @@ class Codec(Protocol):
         ...
 
 
-@runtime_checkable
-class FileCodec(Protocol):
+class FileCodec(Codec, Protocol):
     """A codec of files, which need not be read again where somebody knows what is in them."""
 
     def with_contents(self, content: Callable[[File | Dir], Digest], /) -> Self:
         """The same codec, asking `content` for the name of what is in a file or folder."""
         ...
+
+
+def is_of_files(codec: Codec) -> TypeGuard[FileCodec]:
+    """Is it a codec of files? Python would look at each of its attributes, at every run."""
+    return hasattr(codec, "with_contents")
 
 
 class Blobs(Protocol):

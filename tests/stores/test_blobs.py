@@ -22,7 +22,8 @@ from blake3 import blake3
 
 from plait.errors import ArtifactLost, StoreError
 from plait.stores.local import blobs as module
-from plait.stores.local import create
+from plait.stores.local import create, pins
+from plait.stores.local.layout import Layout
 from plait.testing.stores import put, record
 from stores.harness import NOBODY, elsewhere, flipped, forked, given_to_nobody, joined, unprivileged
 
@@ -331,6 +332,28 @@ def test_writers_of_one_blob_do_not_hurt_each_other(tmp_path):
     assert [joined(child) for child in children] == [0] * 4
     store = create(tmp_path / "store")
     assert temporary(store) == []
+
+
+def test_threads_may_begin_with_many_stores_at_once(tmp_path, monkeypatch):
+    """The files of pins are let go of when there are many: a file must not be closed twice, nor another's."""
+    wrong, close = [], os.close
+
+    def slowly(fd):
+        time.sleep(0.001)
+        close(fd)
+
+    def work(number):
+        try:
+            for i in range(20):
+                pins.hold(Layout(str(tmp_path / f"{number}-{i}")), [b"%016d" % i])
+        except OSError as error:
+            wrong.append(error)
+
+    monkeypatch.setattr(os, "close", slowly)
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert not wrong
 
 
 def test_threads_may_put_and_read_at_once(tmp_path):

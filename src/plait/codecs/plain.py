@@ -9,6 +9,7 @@ import math
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
@@ -46,7 +47,7 @@ class Plain:
         return False
 
     def write(self, value: Any, file: BinaryIO, /) -> None:
-        file.write(_encode(_pack(value)).encode())
+        file.write(_text(value).encode())
 
     def read(self, content: Path | bytes, /) -> Any:
         text = content if isinstance(content, bytes) else content.read_bytes()
@@ -67,6 +68,18 @@ def _anew(value: Any) -> Any:
     if cls is dict:
         return {key: _anew(item) for key, item in value.items()}
     return value
+
+
+def _text(value: Any) -> str:
+    """A value as JSON. Most are one word, which needs no encoder of its own."""
+    cls = type(value)
+    if cls is str:
+        return encode_basestring_ascii(value)
+    if cls is int and -_SAFE <= value <= _SAFE:
+        return int.__repr__(value)
+    if cls is float and math.isfinite(value):
+        return float.__repr__(value)
+    return _encode(_pack(value))
 
 
 def _pack(value: Any) -> Any:

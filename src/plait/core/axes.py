@@ -114,6 +114,24 @@ class Axes:
         labels = [together(e.labels[place] for e, place in zip(known, row, strict=True)) for row in rows]
         return Places(contexts, labels, [known[0].shown[row[0]] for row in rows], keys)
 
+    def are_all(self, gather: Gather, at: Context) -> bool:
+        """Does it gather all items of a node's only map, which depends on no other map?"""
+        source = gather.source
+        return (
+            not at
+            and type(source) is Output
+            and self.groups.get(source.node) == [gather.over]
+            and len(gather.over) == 1
+        )
+
+    def item(self, source: Item, at: Context) -> Flat | None:
+        """An item that is a value, where it is known and nobody has to be told of it."""
+        extent = self._alone.get(source.axis)
+        if extent is None or extent.sources is not None:
+            return None
+        found = extent.piece(at[source.axis], source.path)
+        return None if type(found) is Piece else found
+
     def extent(self, axis: Axis, at: Context, waits: set[str]) -> Extent | None:
         """The items of an axis, when they are known."""
         known = self._alone.get(axis)

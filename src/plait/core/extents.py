@@ -82,13 +82,12 @@ class Extent:
 
     def piece(self, place: int, path: tuple[str, ...]) -> Flat | Piece:
         """An item that is a value, or a field of it, as a source; new ones as the pieces that they are."""
+        value = field_at(self._values[place], path) if path else self._values[place]
+        if type(value) in IMMUTABLE and (type(value) not in (str, bytes) or len(value) <= _SMALL):
+            return Const(value)
         known = self.pieces.get((place, path))
         if known is not None:
             return known
-        value = field_at(self._values[place], path)
-        if type(value) in IMMUTABLE and (type(value) not in (str, bytes) or len(value) <= _SMALL):
-            made = self.pieces[place, path] = Const(value)
-            return made
         name = ".".join((f"{self.name}[{self.labels[place]}]", *path))
         return Piece(name, value, self.of, lambda whole: field_at(listed(whole, self.name).items[place], path))
 

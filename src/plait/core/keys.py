@@ -12,7 +12,7 @@ digest is that of the *value*, not of what made it: a step that is changed and g
 there (early cutoff).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, assert_never
 
 from blake3 import blake3
@@ -34,15 +34,15 @@ def key_prefix(definition: Definition, code: Digest, environment: Mapping[str, s
     return framed([b"node-v1", repr(definition.shape).encode(), code.encode(), *variables])
 
 
-def node_key(prefix: bytes, arguments: Iterable[tuple[str, Digest]]) -> Key:
+def node_key(prefix: bytes, arguments: Sequence[tuple[str, Digest]]) -> Key:
     """The name of a computation, from its prefix and the names of its arguments.
 
     >>> a, b = ("a", Digest("1")), ("b", Digest("2"))
     >>> node_key(b"step", [a, b]) == node_key(b"step", [b, a]) != node_key(b"step", [a])
     True
     """
-    said = ";".join([f"{name}={value}" for name, value in sorted(arguments)])
-    return Key(blake3(prefix + said.encode()).hexdigest())
+    said = ";".join(map("=".join, sorted(arguments) if len(arguments) > 1 else arguments))
+    return Key(blake3(prefix + said.encode()).digest().hex())  # quicker than its own hexdigest
 
 
 class Digests(Protocol):
@@ -74,6 +74,8 @@ def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
 
 def source_digest(source: Source, node: str, known: Digests) -> Digest:
     """The digest of one argument of a node."""
+    if type(source) is Const:  # as an item of a map mostly is
+        return known.const(source.value)
     match source:
         case Output():
             return known.output(source)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, assert_never
 
 from plait.core.addresses import item_of, node_of
-from plait.core.axes import Axes, Look, is_known, value_of
+from plait.core.axes import Axes, Look, Places, is_known, value_of
 from plait.core.choosing import chosen
 from plait.core.definition import EMPTY, near
 from plait.core.demand import unchosen
@@ -213,6 +213,9 @@ class Unfolding:
         plain: list[tuple[str, Any]] = []
         ended: Because | None = None
         for name, source in node.inputs:
+            if type(source) is Item and (known := self._axes.item(source, at)) is not None:
+                plain.append((name, known))
+                continue
             try:
                 plain.append((name, self.plain(source, at, waits)))
             except Because as because:  # all that is needed is asked for, also for the sake of other readers
@@ -304,6 +307,8 @@ class Unfolding:
                 if places is None:
                     return None
                 keys = tuple(named(who, places.keys)) if keyed else ()
+                if type(gathered) is Output and self._axes.are_all(source, at) and not (self._because or attempted):
+                    return self._all_items(gathered, places, dict if keyed else list, keys)
                 gathering = [(gathered, context) for context in places.contexts]
                 return self._collected(dict if keyed else list, gathering, keys, waits, attempted=attempted)
             case Choice():
@@ -327,6 +332,17 @@ class Unfolding:
             waits.add(name)
             return None
         return source if name is source.node else Output(name, source.part)
+
+    def _all_items(self, source: Output, places: Places, kind: type, keys: tuple[Any, ...]) -> Flat:
+        """What a node gives for each item of its only map: the commonest gathering, and there may be very many."""
+        node, part = source
+        found = []
+        for label, at in zip(places.labels, places.contexts, strict=True):
+            name = f"{node}[{label}]"
+            if name not in self._asked:
+                self._ask(name, node, at)
+            found.append(Output(name, part))
+        return Collect(kind, tuple(found), keys)
 
     def _collected(
         self,

@@ -17,7 +17,7 @@ from plait.core.graph import Node
 from plait.core.sources import Ambient, Const, Output, Param, constants, params
 from plait.errors import ArtifactLost, InputChanged
 from plait.files import Dir, File, content_of
-from plait.ports import Blobs, Codec, FileCodec
+from plait.ports import Blobs, Codec, is_of_files
 
 Held = Mapping[str, Sequence[File | Dir]]
 
@@ -40,7 +40,7 @@ class Contents:
 
     def bound(self, codecs: Sequence[Codec]) -> tuple[Codec, ...]:
         """Codecs, of which the one of files asks here."""
-        return tuple([codec.with_contents(self) if isinstance(codec, FileCodec) else codec for codec in codecs])
+        return tuple([codec.with_contents(self) if is_of_files(codec) else codec for codec in codecs])
 
     def __call__(self, value: File | Dir) -> Digest:
         """The name of what is in a file or folder; `InputChanged` if that was something else before in this run."""

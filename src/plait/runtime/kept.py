@@ -15,7 +15,7 @@ from plait.core.records import Artifact
 from plait.core.values import Values
 from plait.errors import ArtifactLost, PlaitError
 from plait.files import Dir, File
-from plait.ports import Blobs, Codec, FileCodec
+from plait.ports import Blobs, Codec, is_of_files
 from plait.runtime.contents import Contents, with_files
 
 _DIR = b"folder"  # in `Artifact.data`, of a reference
@@ -29,7 +29,7 @@ class KeptFiles:
     ) -> None:
         self._blobs = blobs
         self._digest = digest
-        kinds = [codec.with_contents(contents.now) for codec in codecs if isinstance(codec, FileCodec)]
+        kinds = [codec.with_contents(contents.now) for codec in codecs if is_of_files(codec)]
         self._digest_now = Values(kinds, _not_code).digest  # which remembers nothing of what it saw
 
     def artifact(self, file: File | Dir) -> Artifact:

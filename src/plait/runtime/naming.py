@@ -48,6 +48,7 @@ class Naming:
         self._environment = environment
         self.strict = strict
         self._codes: dict[Definition, tuple[Code, bytes]] = {}
+        self._homes: dict[Definition, str] = {}
         self._draws: dict[Definition, frozenset[str] | None] = {}
         self.digest = self._values.digest
         self.parts_digest = self._values.parts_digest
@@ -88,8 +89,11 @@ class Naming:
 
     def home(self, definition: Definition) -> str:
         """Where a step is defined; what a script defines, under the name by which it would be imported."""
-        module, _, name = definition.home.partition(":")
-        return f"{self._surroundings.module_name(module)}:{name}"
+        known = self._homes.get(definition)
+        if known is None:
+            module, _, name = definition.home.partition(":")
+            known = self._homes[definition] = f"{self._surroundings.module_name(module)}:{name}"
+        return known
 
     def code(self, definition: Definition) -> Code:
         """What a step's code is, with all that it reaches."""
@@ -105,11 +109,13 @@ class Naming:
 
     def draws(self, definition: Definition) -> frozenset[str] | None:
         """The packages that a step reaches, if its code draws from random state that the process shares; else none."""
-        if definition not in self._draws:
+        try:
+            return self._draws[definition]
+        except KeyError:
             code = self._walk_of(definition)
             packages = frozenset(part.name for part in code.parts if part.kind == "package")
-            self._draws[definition] = packages if code.random_state else None
-        return self._draws[definition]
+            drawn = self._draws[definition] = packages if code.random_state else None
+            return drawn
 
     def _walk_of(self, definition: Definition) -> Code:
         options = definition.options

@@ -31,7 +31,8 @@ _libraries: tuple[int, list[Any]] = (0, [])  # that are loaded, when so many mod
 
 def cores(definition: Definition) -> int:
     """The numeric threads that a step asks for."""
-    return int(definition.options.resources.get("cpu", 1)) or 1
+    resources = definition.options.resources
+    return int(resources.get("cpu", 1)) or 1 if resources else 1
 
 
 def limit(count: int) -> None:

@@ -38,6 +38,8 @@ _READERS_OF_CODE = frozenset({
     "pkgutil", "plait", "runpy", "tokenize", "zipimport",
 })  # fmt: skip
 
+_NUMBERS = frozenset({bool, float, int})
+
 _watches: dict[int, "Watch"] = {}  # of the threads in which a step is at work
 _installed = False
 
@@ -223,8 +225,9 @@ def _reads_code(module: str) -> bool:
 
 def _looked_at(definition: Definition, arguments: Mapping[str, Any]) -> dict[str, Looks]:
     """The files that a step's code names, and those that its arguments give as text, and how they look."""
-    paths = [path for text in _texts_of(definition) for path in _found(text)]
-    paths += [path for _, path in _given_as_text(arguments)]
+    paths = [path for _, path in _given_as_text(arguments)]
+    if texts := _texts_of(definition):
+        paths = [*(path for text in texts for path in _found(text)), *paths]
     return {path: about for path in paths if (about := _about(path)) is not None} if paths else {}
 
 
@@ -244,7 +247,7 @@ def _found(text: str) -> Iterator[str]:
 
 def _given_as_text(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in arguments.items():
-        if isinstance(value, (str, PurePath)) and _NAMES_FILE.fullmatch(str(value)):
+        if type(value) not in _NUMBERS and isinstance(value, (str, PurePath)) and _NAMES_FILE.fullmatch(str(value)):
             yield name, os.path.abspath(value)
 
 

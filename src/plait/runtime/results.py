@@ -75,12 +75,12 @@ class Results:
 
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
-        keys = self.state.keys
-        found = ledger.find([self._key(name) for name in names])
+        keys = list(map(self._key, names))
+        found = ledger.find(keys)
         fresh: list[str] = []
         missing = []
-        for name in names:
-            record = found.get(keys[name])
+        for name, key in zip(names, keys, strict=True):
+            record = found.get(key)
             if record is not None and self._is_hit(name, record):
                 self._hit(name, record.artifact, record.seconds, fresh)
             elif self._first_of_its_key(name):

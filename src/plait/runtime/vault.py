@@ -152,8 +152,12 @@ class Vault:
     def _keep(self, canonical: Any, digest: Digest) -> Artifact:
         """Writes a value with the first codec, from its own on, that can bring it back exactly."""
         own = self.codec(canonical)
-        for codec in self.codecs[self.codecs.index(own) :]:
-            if codec is own or codec.accepts(canonical):
+        try:
+            return self._write(digest, own, canonical)
+        except UnwritableError as error:
+            reason = error
+        for codec in self.codecs[self.codecs.index(own) + 1 :]:
+            if codec.accepts(canonical):
                 try:
                     return self._write(digest, codec, canonical)
                 except UnwritableError as error:
@@ -167,23 +171,27 @@ class Vault:
         return self._stable[cls]
 
     def _write(self, digest: Digest, codec: Codec, value: Any, *, long: bool = False) -> Artifact:
-        head = _Head()
+        if type(value) in IMMUTABLE:  # nothing can be attached to it
+            return self._written(digest, codec, value, long=long)
         held: dict[File | Dir, int] = {}
         with attached(held):
-            try:
-                if long:
-                    raise _TooLongError
-                _attempt(codec.write, value, head)
-            except _TooLongError:
-                blob, size = self.blobs.put(lambda file: _attempt(codec.write, value, file))
-                artifact = Artifact(digest, "blob", codec.name, blob, size)
-            else:
-                data = head.getvalue()
-                artifact = Artifact(digest, "inline", codec.name, size=len(data), data=data)
-                if len(data) > INLINE:
-                    blob, size = self.blobs.put(partial(_copy, data))
-                    artifact = Artifact(digest, "blob", codec.name, blob, size)
+            artifact = self._written(digest, codec, value, long=long)
         return artifact._replace(files=tuple(map(self.files.artifact, held))) if held else artifact
+
+    def _written(self, digest: Digest, codec: Codec, value: Any, *, long: bool) -> Artifact:
+        head = _Head()
+        try:
+            if long:
+                raise _TooLongError
+            _attempt(codec.write, value, head)
+        except _TooLongError:
+            blob, size = self.blobs.put(lambda file: _attempt(codec.write, value, file))
+            return Artifact(digest, "blob", codec.name, blob, size)
+        data = head.getvalue()
+        if len(data) <= INLINE:
+            return Artifact(digest, "inline", codec.name, "", len(data), data)
+        blob, size = self.blobs.put(partial(_copy, data))
+        return Artifact(digest, "blob", codec.name, blob, size)
 
     def load(self, artifact: Artifact, cls: type = tuple) -> Any:
         """The canonical value of an artifact; `ArtifactLost` where its bytes are gone. `cls` joins parts."""
@@ -274,6 +282,6 @@ class _Head(io.BytesIO):
     """Takes what is short, so that nobody has to know before how long it is, and no more."""
 
     def write(self, data: Any, /) -> int:
-        if self.tell() + memoryview(data).nbytes > GATHERED:
+        if self.tell() + (len(data) if type(data) is bytes else memoryview(data).nbytes) > GATHERED:
             raise _TooLongError
         return super().write(data)

@@ -8,50 +8,54 @@ much is read the next time; else half as much. What was read is forgotten soon, 
 import time
 from collections.abc import Callable, Collection
 
+from plait.core.digest import Key
+from plait.core.records import Record
 from plait.stores.local import segments, sqlite
+from plait.stores.local.bodies import record_of
 from plait.stores.local.index import Index
 from plait.stores.local.segments import Entry
 
-_LEAST, _MOST = 4, 512  # entries
+_LEAST, _MOST = 4, 512  # records
 _LASTS = 1.0  # seconds
 
 
 class Ahead:
-    """Entries of records by short key."""
+    """Records by key."""
 
     def __init__(self) -> None:
-        self._entries: dict[bytes, Entry] = {}
+        self._records: dict[str, Record] = {}
         self._size = _LEAST
         self._taken = _LEAST
         self._until = 0.0
 
-    def take(self, key: bytes) -> Entry | None:
-        """The entry of a key, if it was read ahead."""
-        if not self._entries:
-            return None
-        if time.monotonic() > self._until:
-            self._entries.clear()
-            return None
-        entry = self._entries.get(key)
-        if entry is not None:
+    def take(self, key: Key) -> Record | None:
+        """The record of a key, if it was read ahead."""
+        record = self._records.get(key)
+        if record is not None:
+            if time.monotonic() > self._until:
+                self._records.clear()
+                return None
             self._taken += 1
-        return entry
+        return record
 
-    def read(self, index: Index, key: bytes, entry: Entry, hold: Callable[[Collection[bytes]], None]) -> None:
+    def read(self, index: Index, short: bytes, entry: Entry, hold: Callable[[Collection[bytes]], None]) -> None:
         """Reads what was kept after an entry. Its keys are held before their entries are read, as all that is found."""
         often = 2 * self._taken >= self._size
         self._size = min(_MOST, 2 * self._size) if often else max(_LEAST, self._size // 2)
         self._taken = 0
         self._until = time.monotonic() + _LASTS
+        self._records.clear()
         try:
-            place, last, keys = index.following(key, self._size)
+            place, last, keys = index.following(short, self._size)
             hold(keys)
-            rows = index.between(place, last)
-            self._entries = {short: found for short, found in rows if short in keys and segments.sound(found)}
+            entries = [entry, *(found for name, found in index.between(place, last) if name in keys)]
         except sqlite.errors():  # whoever is asked next will say so, and mend it
-            self._entries.clear()
-        self._entries[key] = entry
+            return
+        for found in entries:
+            record = record_of(segments.body(found))
+            if record is not None:
+                self._records[record.key] = record
 
     def clear(self) -> None:
         """Forgets all of it."""
-        self._entries.clear()
+        self._records.clear()

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from zlib import crc32
 
 from plait.core.retention import blobs_of, condemned
 from plait.errors import StoreError
@@ -157,7 +158,7 @@ class _Collection:
         if back:
             self.gone -= {line.key for line in back}
             rows = [
-                (short(line.key), line.rank, line.writer, number(line.step), entry)
+                (short(line.key), line.rank, line.writer, number(line.step), crc32(entry), entry)
                 for line in back
                 for entry in compacting.entry(self.layout, *line.place, line.size)
             ]

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
 
 from blake3 import blake3
 
@@ -20,14 +21,14 @@ from plait.stores.local.segments import NEVER, Entry
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-VERSION = 2
+VERSION = 3
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
 
 _SCHEMA = """
 CREATE TABLE segments (name TEXT PRIMARY KEY, end INTEGER NOT NULL, stamp INTEGER NOT NULL, final INTEGER NOT NULL);
 CREATE TABLE records (key BLOB NOT NULL UNIQUE, rank INTEGER NOT NULL, writer INTEGER NOT NULL, step INTEGER NOT NULL,
-                      entry BLOB NOT NULL);
+                      crc INTEGER NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX records_by_step ON records (step, abs(rank));
 CREATE TABLE code (code BLOB NOT NULL UNIQUE, entry BLOB NOT NULL);
 CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, pipeline INTEGER NOT NULL,
@@ -36,20 +37,20 @@ CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, entry BLOB NOT NULL);
 """
 _TABLES = ("segments", "records", "code", "runs", "accepted")
-_FIND = "SELECT entry FROM records WHERE key "
+_FIND = "SELECT crc, entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
 _FOLLOWING = """
 SELECT rowid, key FROM records WHERE rowid > (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
 """
-_BETWEEN = "SELECT key, entry FROM records WHERE rowid BETWEEN ? AND ?"
+_BETWEEN = "SELECT key, crc, entry FROM records WHERE rowid BETWEEN ? AND ?"
 # cast, since damaged rows may hold anything
 _UNFINISHED = """
 SELECT CAST(coalesce(name, '') AS TEXT), CAST(coalesce(end, 0) AS INTEGER), CAST(coalesce(stamp, -1) AS INTEGER)
 FROM segments WHERE final <> 1
 """
 _ADD_RECORD = """
-INSERT INTO records (key, rank, writer, step, entry) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
-SET rank = excluded.rank, writer = excluded.writer, step = excluded.step, entry = excluded.entry
+INSERT INTO records (key, rank, writer, step, crc, entry) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+SET rank = excluded.rank, writer = excluded.writer, step = excluded.step, crc = excluded.crc, entry = excluded.entry
 WHERE (excluded.rank, excluded.writer) > (records.rank, records.writer)
 """
 _ADD_CODE = "INSERT INTO code (code, entry) VALUES (?, ?) ON CONFLICT (code) DO NOTHING"
@@ -90,7 +91,7 @@ class Segment(NamedTuple):
 class Rows(NamedTuple):
     """What is added to an index at once, as its tables have it."""
 
-    records: Iterable[tuple[bytes, int, int, int, bytes]]  # key, rank, writer, step, entry
+    records: Iterable[tuple[bytes, int, int, int, int, bytes]]  # key, rank, writer, step, crc of the entry, entry
     code: Iterable[tuple[bytes, bytes]]
     runs: Iterable[tuple[bytes, int, int, int, float, bytes]]  # id, stamp, writer, pipeline, started, entry
     accepted: Iterable[tuple[bytes, int, int, bytes]]  # key, stamp, writer, entry
@@ -149,16 +150,29 @@ class Index:
             raise sqlite.damaged("it holds stamps that no clock gives")
         return after
 
-    def find(self, keys: Sequence[str]) -> list[tuple[Entry]]:
-        """The entries of the records that are known of some keys."""
+    def find(self, keys: Sequence[bytes]) -> list[Entry]:
+        """The entries of the records that are known of some short keys, all of them sound, or `sqlite3.Error`.
+
+        There may be many, and a CRC is looked at in less time than a hash.
+        """
         execute = self._connection.execute
+        rows: list[tuple[int, Entry]] = []
         if len(keys) == 1:
-            return execute(_FIND_ONE, (short(keys[0]),)).fetchall()
-        found: list[tuple[Entry]] = []
-        for start in range(0, len(keys), _AT_ONCE):
-            some = [short(key) for key in keys[start : start + _AT_ONCE]]
-            found += execute(_FIND + "IN (" + ",".join("?" * len(some)) + ")", some)
+            rows = execute(_FIND_ONE, keys).fetchall()
+        else:
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                rows += execute(_FIND + "IN (" + ",".join("?" * len(some)) + ")", some)
+        found = [entry for crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
+        if len(found) < len(rows):
+            raise sqlite.damaged("it holds records that are not what was kept")
         return found
+
+    def keys(self, limit: int) -> set[bytes] | None:
+        """The short keys of all records; none, if there may be more than a limit."""
+        execute = self._connection.execute
+        last = execute("SELECT max(rowid) FROM records").fetchone()[0] or 0
+        return {key for (key,) in execute("SELECT key FROM records")} if last <= limit else None
 
     def following(self, key: bytes, limit: int) -> tuple[int, int, set[bytes]]:
         """The short keys of the records that were kept after one, and between which places these are."""
@@ -167,8 +181,9 @@ class Index:
         return min(found, default=0), max(found, default=-1), set(found.values())
 
     def between(self, first: int, last: int) -> list[tuple[bytes, Entry]]:
-        """The records in some places: short key and entry."""
-        return self._connection.execute(_BETWEEN, (first, last)).fetchall()
+        """The sound records in some places: short key and entry. There are many; their CRC is quicker than a hash."""
+        rows = self._connection.execute(_BETWEEN, (first, last)).fetchall()
+        return [(key, entry) for key, crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
 
     def earlier(self, step: str, limit: int) -> list[tuple[Entry]]:
         """The entries of the records of a step, newest first."""

@@ -12,6 +12,7 @@ from plait.core.records import Acceptance, Record
 from plait.errors import StoreError
 from plait.ports import RunRow
 from plait.stores.local import owners, pins, recovery, segments, sqlite
+from plait.stores.local.absent import Absent
 from plait.stores.local.ahead import Ahead
 from plait.stores.local.bodies import (
     acceptance_body,
@@ -32,6 +33,16 @@ _BATCH = 2000
 _BYTES = 1 << 22
 _SILENT = 7 * 24 * 3600.0  # seconds after which a run of another machine is taken to be over
 _LEAST = -(1 << 63)  # less than any rank
+_forks = 0  # of this process from its ancestors; quicker to look at than its number
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
 
 
 class LocalLedger:
@@ -40,10 +51,10 @@ class LocalLedger:
     def __init__(self, layout: Layout, *, passing: bool = False) -> None:
         self._layout = layout
         self._lock = threading.RLock()
-        self._process = os.getpid()
+        self._forks = _forks
         self._pending = Pending()
         self._index: Index | None = None  # there is none until there is something to find
-        self._ahead = Ahead()
+        self._ahead, self._absent = Ahead(), Absent()
         self._vouched: dict[str, Acceptance] | None = None  # read when a key is missed first
         self._codes: set[Digest] = set()  # known to be kept: each node of a run brings its code
         self._flush_at = (_BATCH, _BYTES)
@@ -59,12 +70,16 @@ class LocalLedger:
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
         """The records that are known of some keys."""
         with self._lock:
+            self._check()
             own = self._pending.records
             found = {key: own[key].record for key in keys if key in own} if own else {}
-            for entry in self._ahead_of(*keys) if len(keys) == 1 else self._entries(list(keys)):
-                record = record_of(body(entry))
-                if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
-                    found[record.key] = record
+            if len(keys) == 1 and not found:
+                found = self._next(*keys)
+            else:
+                for entry in self._entries(list(keys)):
+                    record = record_of(body(entry))
+                    if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
+                        found[record.key] = record
             if len(found) < len(keys):
                 vouched = self._acceptances()
                 for key in keys if vouched else ():
@@ -74,25 +89,35 @@ class LocalLedger:
 
     def _entries(self, asked: list[Key]) -> list[Entry]:
         """The entries that the index has of some keys. They are held before they are looked for."""
-        self._check()
         if self._index is None or not asked:
             return []
-        pins.hold(self._layout, map(short, asked))
-        return self._ask(lambda index: index.find(asked))
+        names = list(map(short, asked))
+        pins.hold(self._layout, names)
+        return self._found(names)
 
-    def _ahead_of(self, key: Key) -> Sequence[Entry]:
-        """The same for one key, after which the next ones are likely to be asked for."""
-        self._check()
-        name = short(key)
-        entry = self._ahead.take(name)
-        if entry is not None:
-            return (entry,)
-        if self._index is None or not self._ask(lambda index: index.find([key])):
-            return ()  # nothing to hold, which would be a write for each node of a cold run
-        entries = self._entries([key])
-        if entries and self._index is not None:
-            self._ahead.read(self._index, name, entries[0], lambda names: pins.hold(self._layout, names))
-        return entries
+    def _found(self, names: Sequence[bytes]) -> list[Entry]:
+        if self._index is None:
+            return []
+        try:
+            return self._index.find(names)
+        except sqlite.errors() as error:
+            self._mend(error)
+        return self._index.find(names)
+
+    def _next(self, key: Key) -> dict[Key, Record]:
+        """What the index has of one key, after which the next ones are likely to be asked for."""
+        record = self._ahead.take(key)
+        if record is None:
+            if self._index is None or self._absent.knows(name := short(key)):
+                return {}
+            if not self._found([name]):
+                self._absent.missed(self._index)
+                return {}  # nothing to hold, which would be a write for each node of a cold run
+            entries = self._entries([key])
+            record = record_of(body(entries[0])) if entries else None
+            if record is not None and self._index is not None:
+                self._ahead.read(self._index, name, entries[0], lambda names: pins.hold(self._layout, names))
+        return {} if record is None else {record.key: record}
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
         """Records of a step under any key, newest first: in the order in which they were kept."""
@@ -118,7 +143,8 @@ class LocalLedger:
             entry, writer = self._keep(segments.NEWEST if newest else segments.RECORD, dumps(record))
             self._pending.add_record(record, entry, self._writer.last if newest else -self._writer.last, writer)
             self._at_stake += record.seconds
-            self._flush_if_much()
+            if len(self._pending.records) >= self._flush_at[0] or self._pending.size >= self._flush_at[1]:
+                self._flush_if_much()
             if self._at_stake > segments.SYNC and not self._passing:  # nobody may come for hours to write the next one
                 self._durably(self._writer.sync)
                 self._at_stake = 0.0
@@ -203,7 +229,7 @@ class LocalLedger:
     def close(self) -> None:
         """Makes all of it durable and lets go of files."""
         with self._lock:
-            if self._closed or self._process != os.getpid():  # after a fork, all of this belongs to the parent
+            if self._closed or self._forks != _forks:  # after a fork, all of this belongs to the parent
                 return
             self._closed = True
             try:
@@ -217,7 +243,7 @@ class LocalLedger:
     def _check(self) -> None:
         if self._closed:
             raise StoreError("this ledger was closed. Open it again: store.ledger()")
-        if self._process != os.getpid():
+        if self._forks != _forks:
             raise StoreError("this ledger belongs to the process that opened it. Open another one: store.ledger()")
 
     def _ask(self, question: Callable[[Index], list[tuple[Entry]]]) -> list[Entry]:
@@ -268,6 +294,7 @@ class LocalLedger:
         if self._in_memory or not self._writer.name:
             return
         self._ahead.clear()
+        self._absent.clear()
         pins.hold(self._layout, map(short, self._pending.records))  # until now, no clean-up took them: they were ours
         self._pending.segments[self._writer.name] = Segment(self._writer.end, self._writer.last, final)
         try:
@@ -291,6 +318,7 @@ class LocalLedger:
 
     def _replace(self, made: Callable[[Layout], Index]) -> None:
         self._ahead.clear()
+        self._absent.clear()
         if self._index is not None:
             self._index.close()
         self._index = made(self._layout)

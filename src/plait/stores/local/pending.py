@@ -1,6 +1,7 @@
 """What is kept but not in the index yet, ready to be found, and ready to become rows of it."""
 
 from typing import NamedTuple
+from zlib import crc32
 
 from plait.core.records import Acceptance, Record
 from plait.ports import RunRow
@@ -94,7 +95,7 @@ class Pending:
         """All of it, as rows."""
         return Rows(
             [
-                (short(key), rank, writer, number(record.step), entry)
+                (short(key), rank, writer, number(record.step), crc32(entry), entry)
                 for key, (rank, writer, entry, record) in self.records.items()
             ],
             [(short(code), entry) for code, entry in self.code.items()],

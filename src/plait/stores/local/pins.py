@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 import platform
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from plait.stores.local import owners
 from plait.stores.local.layout import ABANDONED, Layout, create_file, remove
 
 _OPEN = 32  # stores whose pins we keep open
+_SHORT = 16  # bytes of a short key
 _SIGN = 60.0  # seconds between signs of life, for machines that cannot ask whether the process lives
 
 
@@ -56,10 +58,25 @@ class _Own:
 
 
 _own: dict[tuple[int, str], _Own | None] = {}  # by process, since a forked child is somebody else
+_lock = threading.Lock()  # a file that two threads close may be a third one's by then
+
+
+def _unlock() -> None:
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)  # whoever held it did not come along
 
 
 def hold(layout: Layout, keys: Iterable[bytes] = ()) -> None:
     """Keeps what is put into the store from now on, and these short keys, until this process ends."""
+    with _lock:
+        _hold(layout, keys)
+
+
+def _hold(layout: Layout, keys: Iterable[bytes]) -> None:
     name = (os.getpid(), layout.root)
     if name not in _own:
         if len(_own) % _OPEN == 0:
@@ -73,7 +90,7 @@ def hold(layout: Layout, keys: Iterable[bytes] = ()) -> None:
     if new:
         own.noted |= new
         with suppress(OSError):  # a full disk: then at worst something is made again
-            own.write(b"".join(b"%s\n" % key.hex().encode() for key in new))
+            own.write(b"".join(new).hex("\n", _SHORT).encode() + b"\n")
             own.sign = time.monotonic()
     elif time.monotonic() - own.sign > _SIGN:
         own.sign = time.monotonic()

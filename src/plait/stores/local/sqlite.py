@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
 MEMORY = ":memory:"
+_CACHE = 64 << 10  # KiB that it may hold in memory: keys come in random order, and reading a page costs a copy
 _TIMEOUT = 30.0  # seconds to wait for another process
 # its codes for permission, busy, locked, memory, read-only, interrupt, input and output, full, cannot open
 _PASSING = frozenset({3, 5, 6, 7, 8, 9, 10, 13, 14})
@@ -37,6 +38,7 @@ def connect(path: str, *, passing: bool) -> "tuple[Connection, bool]":
         address, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False, uri=not memory
     )
     try:
+        connection.execute(f"PRAGMA cache_size = -{_CACHE}")
         if writable:
             wal = wal_is_sound(sqlite3.sqlite_version_info)
             journal, synchronous = ("MEMORY", "OFF") if passing else ("WAL", "NORMAL") if wal else ("TRUNCATE", "FULL")
