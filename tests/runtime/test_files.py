@@ -86,15 +86,10 @@ def run(pipeline, store, **params):
 
 
 def test_a_file_of_a_gigabyte_is_read_once(aged, tmp_path, reads):
-    begun = time.perf_counter()
     first = known(tmp_path / "s").of(str(aged / "large.bin"))
-    cold = time.perf_counter() - begun
-    begun = time.perf_counter()
     again = [known(tmp_path / "s").of(str(aged / "large.bin")) for _ in range(20)]  # as 20 processes would
-    warm = (time.perf_counter() - begun) / 20
     assert set(again) == {first} and first[1] == 1 << 30
     assert reads == ["large.bin"]
-    assert warm < cold / 20
 
 
 def test_another_process_does_not_read_it_again(aged, tmp_path):

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import textwrap
 import time
 import warnings
 from pathlib import Path
@@ -448,31 +447,3 @@ def test_after_a_step_failed_nobody_watches():
     with pytest.raises(NodeFailed):
         told(fails)
     assert reads._watches == {}
-
-
-def test_the_hook_costs_next_to_nothing(tmp_path):
-    """Measured in a process of its own, since a hook is for life."""
-    code = """
-        import sys, timeit
-        from plait.runtime import reads
-        from plait import step
-        path = sys.argv[1]
-        open(path, "w").close()
-        def cost():
-            return min(timeit.repeat(lambda: open(path).close(), number=2000, repeat=15)) / 2000 * 1e6
-        bare = cost()
-        with reads.Watch(step(lambda: 1, name="f").definition, {}):
-            on = cost()
-        print(cost() - bare, on - bare)
-    """
-    out = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), tmp_path / "x"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(reads.__file__).parents[2])},
-    )
-    assert not out.returncode, out.stderr
-    off, on = map(float, out.stdout.split())
-    assert off < 1, f"{off:.2f} µs for each open elsewhere"
-    assert on < 60
-    print(f"off {off:.2f} µs, on {on:.2f} µs")

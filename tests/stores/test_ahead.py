@@ -89,3 +89,21 @@ def test_a_closed_ledger_answers_nothing_from_memory(tmp_path):
     ledger.close()
     with pytest.raises(StoreError, match="was closed"):
         ledger.find([record("b").key])
+
+
+def test_nothing_is_read_ahead_that_others_may_have_taken_before_it_was_held(tmp_path, monkeypatch):
+    store, asked = create(tmp_path), []
+    kept(store, [str(i) for i in range(20)])
+
+    def following(self, *args, real=index.Index.following):
+        found = real(self, *args)
+        asked.append(len(found))
+        kept(store, [f"other {len(asked)}"])  # as a clean-up would write, just now
+        return found
+
+    with closing(store.ledger()) as ledger:
+        monkeypatch.setattr(index.Index, "following", following)
+        for i in range(20):
+            assert ledger.find([record(str(i)).key]) == {record(str(i)).key: record(str(i))}
+    assert len(asked) == 20, "what was read was used"
+    assert sum(asked) > 20

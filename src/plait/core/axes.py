@@ -99,7 +99,7 @@ class Axes:
             return None
         if len(known) == 1:
             axis, (extent,) = gather.over[0], known
-            contexts: list[Context] = [{**at, axis: place} for place in extent.first]
+            contexts: list[Context] = [{**at, axis: place} if at else {axis: place} for place in extent.first]
             return Places(
                 contexts, [*extent.labels], [*extent.shown], extent.texts if extent.keys is None else extent.keys
             )
@@ -116,21 +116,13 @@ class Axes:
 
     def are_all(self, gather: Gather, at: Context) -> bool:
         """Does it gather all items of a node's only map, which depends on no other map?"""
-        source = gather.source
-        return (
-            not at
-            and type(source) is Output
-            and self.groups.get(source.node) == [gather.over]
-            and len(gather.over) == 1
-        )
+        source, over = gather.source, gather.over
+        return not at and len(over) == 1 and type(source) is Output and self.groups.get(source.node) == [over]
 
     def item(self, source: Item, at: Context) -> Flat | None:
-        """An item that is a value, where it is known and nobody has to be told of it."""
+        """An item that is a small value, where it is known."""
         extent = self._alone.get(source.axis)
-        if extent is None or extent.sources is not None:
-            return None
-        found = extent.piece(at[source.axis], source.path)
-        return None if type(found) is Piece else found
+        return None if extent is None or source.path else extent.plain[at[source.axis]]
 
     def extent(self, axis: Axis, at: Context, waits: set[str]) -> Extent | None:
         """The items of an axis, when they are known."""

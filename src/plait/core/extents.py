@@ -12,6 +12,7 @@ from plait.errors import ParameterError
 from plait.secret import Secret
 
 Context = Mapping[Axis, int]  # at which item of each axis
+_LONG = frozenset({str, bytes})
 _SMALL = 4096  # letters or bytes up to which an item travels with the node that reads it
 
 
@@ -31,7 +32,7 @@ class Extent:
     item stood first, since equal items are one. `keys` are those of a dict.
     """
 
-    __slots__ = ("_values", "first", "keys", "labels", "name", "of", "pieces", "shown", "sources", "texts")
+    __slots__ = ("_values", "first", "keys", "labels", "name", "of", "pieces", "plain", "shown", "sources", "texts")
 
     def __init__(self, labels: Sequence[str], shown: Sequence[object], keys: Sequence[Any] | None) -> None:
         self.labels, self.shown, self.keys = labels, shown, keys
@@ -42,6 +43,7 @@ class Extent:
         self.name = ""
         self.of: Flat = Const(None)  # what they are pieces of, if they are values
         self.pieces: dict[tuple[int, tuple[str, ...]], Flat] = {}  # those that somebody reads
+        self.plain: Sequence[Const | None] = [None] * len(labels)  # the items that are small values
         self._values: Sequence[Any] = ()
 
     @classmethod
@@ -78,12 +80,13 @@ class Extent:
         made = cls(_told_apart(labels, ids, digest), shown, keys)
         made.texts = texts(items) if keys is None else None
         made.name, made.of, made._values = name, of, items
+        made.plain = [Const(value) if _is_small(value) else None for value in items]
         return made
 
     def piece(self, place: int, path: tuple[str, ...]) -> Flat | Piece:
         """An item that is a value, or a field of it, as a source; new ones as the pieces that they are."""
-        value = field_at(self._values[place], path) if path else self._values[place]
-        if type(value) in IMMUTABLE and (type(value) not in (str, bytes) or len(value) <= _SMALL):
+        value = field_at(self._values[place], path)
+        if _is_small(value):
             return Const(value)
         known = self.pieces.get((place, path))
         if known is not None:
@@ -93,7 +96,12 @@ class Extent:
 
     def forget(self) -> None:
         """Nobody will ask for another item: their values need not be held here."""
-        self._values = ()
+        self._values, self.plain = (), ()
+
+
+def _is_small(value: Any) -> bool:
+    cls = type(value)
+    return cls in IMMUTABLE and (cls not in _LONG or len(value) <= _SMALL)
 
 
 def called(item: Any, digest: Callable[[Any], str | None], place: int = 0) -> str:

@@ -98,6 +98,8 @@ class Unfolding:
     def place(self, name: str) -> tuple[int, ...]:
         """Where a node of the run stands among those of its node: by the places of its items, the outer map first."""
         node, at = self._asked.get(name, (name, {}))
+        if len(at) == 1:
+            return tuple(at.values())
         return tuple([at[axis] for group in self._axes.groups.get(node, ()) for axis in group]) if at else ()
 
     def node(self, name: str) -> str:

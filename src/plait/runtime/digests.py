@@ -14,6 +14,9 @@ from plait.runtime.randomness import shared_by
 from plait.runtime.resolve import Surface, seed_of
 
 
+_NUMBERS = frozenset({bool, float, int, type(None)})
+
+
 class InputDigests:
     """What is known of the inputs of nodes, as artifacts become known."""
 
@@ -41,6 +44,8 @@ class InputDigests:
         return known
 
     def const(self, value: Any) -> Digest:
+        if type(value) in _NUMBERS:  # quicker than to ask for an id, of which audit hooks are told
+            return self._naming.digest(value)
         known = self._consts.get(id(value))
         if known is None:
             known = self._consts[id(value)] = (self._naming.digest(value), value)  # held, so that the id stays its own

@@ -15,6 +15,7 @@ from plait.core.definition import Definition
 from plait.core.digest import Digest
 from plait.core.graph import Graph
 from plait.core.keys import key_prefix
+from plait.core.sources import Output
 from plait.core.sources import params as params_of
 from plait.core.values import Values
 from plait.errors import FingerprintError, GraphError, InputChanged, OpaqueCode
@@ -101,7 +102,8 @@ class Naming:
 
     def prefix(self, definition: Definition) -> bytes:
         """What the keys of all nodes of a step begin with."""
-        return self._coded(definition)[1]
+        known = self._codes.get(definition)
+        return (known or self._coded(definition))[1]
 
     def prefix_of(self, definition: Definition, code: Digest) -> bytes:
         """What these keys would begin with under other code, all else as it is now."""
@@ -144,7 +146,7 @@ def _unkeyed(graph: Graph) -> set[str]:
     read: dict[str, bool] = {}
     for node in graph.nodes.values():
         for name, source in node.inputs:
-            for param in params_of(source):
+            for param in params_of(source) if type(source) is not Output else ():
                 read[param.address] = read.get(param.address, False) or name not in node.definition.unkeyed
     return {address for address, keyed in read.items() if not keyed}
 

@@ -38,11 +38,13 @@ def cores(definition: Definition) -> int:
 def limit(count: int) -> None:
     """Numeric libraries use this many threads for what this thread calls from now on."""
     global _last
+    told = getattr(_here, "told", None)
+    if told is not None and told[0] is _last and told[1] == len(sys.modules) and _last[0] == count:
+        return
     if _last[0] != count:
         os.environ.update(dict.fromkeys(VARIABLES, str(count)))  # for what is loaded later
-    told = (_last, len(sys.modules))
-    if (_last[0] == count and getattr(_here, "told", None) == told) or "numpy" not in sys.modules:
         _last = (count, _last[1])
+    if "numpy" not in sys.modules:
         return
     with _lock:
         for found, libraries in ((_found, _of_process()), (_found_here(), _of_threads())):
@@ -50,7 +52,6 @@ def limit(count: int) -> None:
             for library in libraries:
                 found.setdefault(library.filepath, _default() if late else library.num_threads)
                 _set(library, count)
-        _last = (count, _last[1])
     _here.told = (_last, len(sys.modules))
 
 

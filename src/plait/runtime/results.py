@@ -1,6 +1,7 @@
 """How a run comes to know its nodes: by a record, or by what their work gave; and who can go on then."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol
 
 from plait.core.addresses import node_of
@@ -21,7 +22,7 @@ from plait.runtime.vault import Vault
 from plait.runtime.work import Work
 from plait.runtime.worker import Done
 
-_MANY = 1000  # nodes, from which it pays not to look for garbage meanwhile
+_MANY = 200  # nodes, from which it pays not to look for garbage meanwhile
 
 
 class Grows(Protocol):
@@ -66,12 +67,13 @@ class Results:
         if ledger is None:
             ready.push(names)
             return
-        while names:
-            if len(names) < _MANY:
+        rounds = 0
+        while names and len(names) < _MANY and rounds < _MANY:
+            names = self._looked_up(ledger, names)
+            rounds += 1
+        with paused() if names else nullcontext():
+            while names:
                 names = self._looked_up(ledger, names)
-            else:
-                with paused():
-                    names = self._looked_up(ledger, names)
 
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
@@ -187,7 +189,9 @@ class Results:
         if freed := self.work.frontier.done(name):
             self.free(freed)
         fresh = self.waiters.pop(name, []) if name in self.work.remade else self.work.frontier.known(name)
-        return fresh if self.growth is None else [*fresh, *self.growth.known(name)]
+        if self.growth is not None and (more := self.growth.known(name)):
+            return [*fresh, *more]
+        return fresh
 
     def _record(self, ledger: Ledger, name: str, artifact: Artifact, seconds: float) -> None:
         work, naming = self.work, self.vault.naming

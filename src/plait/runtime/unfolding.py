@@ -46,6 +46,7 @@ class Growth:
         results.growth = failing.growth = self
         request = work.request
         self.unfolding = work.state.unfolding = Unfolding(request.graph, request.given, self)
+        self._awaited = self.unfolding.waits_for
         self.pieces: dict[str, Piece] = {}  # without their values
         self.exposed = exposed(request.graph, request.needed, request.roots)
         self._late: set[str] = set()  # whose values nobody reads just now, and somebody might
@@ -108,7 +109,7 @@ class Growth:
 
     def known(self, name: str) -> list[str]:
         """A node is known: the nodes that can go on since there is more to do."""
-        if name not in self.unfolding.waits_for:
+        if name not in self._awaited:
             return []
         with paused():
             return self._take(self.unfolding.settle(name))

@@ -39,16 +39,21 @@ class Ahead:
         return record
 
     def read(self, index: Index, short: bytes, entry: Entry, hold: Callable[[Collection[bytes]], None]) -> None:
-        """Reads what was kept after an entry. Its keys are held before their entries are read, as all that is found."""
+        """Reads what was kept after an entry.
+
+        A clean-up takes records out of the index before it looks at what is held. So if nobody has written to it from
+        before they were read until they are held, they are ours.
+        """
         often = 2 * self._taken >= self._size
         self._size = min(_MOST, 2 * self._size) if often else max(_LEAST, self._size // 2)
         self._taken = 0
         self._until = time.monotonic() + _LASTS
         self._records.clear()
         try:
-            place, last, keys = index.following(short, self._size)
-            hold(keys)
-            entries = [entry, *(found for name, found in index.between(place, last) if name in keys)]
+            before = index.changes()
+            rows = index.following(short, self._size)
+            hold([name for name, _ in rows])
+            entries = [entry, *(found for _, found in rows)] if index.changes() == before else [entry]
         except sqlite.errors():  # whoever is asked next will say so, and mend it
             return
         for found in entries:

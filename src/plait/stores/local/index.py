@@ -40,9 +40,9 @@ _TABLES = ("segments", "records", "code", "runs", "accepted")
 _FIND = "SELECT crc, entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
 _FOLLOWING = """
-SELECT rowid, key FROM records WHERE rowid > (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
+SELECT key, crc, entry FROM records WHERE rowid > (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
 """
-_BETWEEN = "SELECT key, crc, entry FROM records WHERE rowid BETWEEN ? AND ?"
+_FROM = _FOLLOWING.replace("rowid >", "rowid >=")
 # cast, since damaged rows may hold anything
 _UNFINISHED = """
 SELECT CAST(coalesce(name, '') AS TEXT), CAST(coalesce(end, 0) AS INTEGER), CAST(coalesce(stamp, -1) AS INTEGER)
@@ -155,18 +155,26 @@ class Index:
 
         There may be many, and a CRC is looked at in less time than a hash.
         """
-        execute = self._connection.execute
-        rows: list[tuple[int, Entry]] = []
         if len(keys) == 1:
-            rows = execute(_FIND_ONE, keys).fetchall()
-        else:
-            for start in range(0, len(keys), _AT_ONCE):
-                some = keys[start : start + _AT_ONCE]
-                rows += execute(_FIND + "IN (" + ",".join("?" * len(some)) + ")", some)
-        found = [entry for crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
-        if len(found) < len(rows):
-            raise sqlite.damaged("it holds records that are not what was kept")
-        return found
+            return _intact(self._connection.execute(_FIND_ONE, keys).fetchall())
+        rows: list[tuple[int, Entry]] = []
+        left = keys
+        if len(keys) > _AT_ONCE:
+            left, rows = self._kept_after(keys)
+        for start in range(0, len(left), _AT_ONCE):
+            some = left[start : start + _AT_ONCE]
+            rows += self._connection.execute(_FIND + "IN (" + ",".join("?" * len(some)) + ")", some)
+        return _intact(rows)
+
+    def _kept_after(self, keys: Sequence[bytes]) -> tuple[list[bytes], list[tuple[int, Entry]]]:
+        """What was kept from the first of many keys on: mostly the others, since a run asks in the order of another.
+
+        Neighbours are read in a fifth of the time that it takes to look for each. Gives the keys that are left.
+        """
+        wanted = set(keys)
+        rows = self._connection.execute(_FROM, (keys[0], len(keys)))
+        near = {key: (crc, entry) for key, crc, entry in rows if key in wanted}
+        return [key for key in keys if key not in near], list(near.values())
 
     def keys(self, limit: int) -> set[bytes] | None:
         """The short keys of all records; none, if there may be more than a limit."""
@@ -174,16 +182,14 @@ class Index:
         last = execute("SELECT max(rowid) FROM records").fetchone()[0] or 0
         return {key for (key,) in execute("SELECT key FROM records")} if last <= limit else None
 
-    def following(self, key: bytes, limit: int) -> tuple[int, int, set[bytes]]:
-        """The short keys of the records that were kept after one, and between which places these are."""
+    def following(self, key: bytes, limit: int) -> list[tuple[bytes, Entry]]:
+        """The sound records that were kept after one: short key and entry."""
         rows = self._connection.execute(_FOLLOWING, (key, limit)).fetchall()
-        found = {place: key for place, key in rows if isinstance(key, bytes)}
-        return min(found, default=0), max(found, default=-1), set(found.values())
-
-    def between(self, first: int, last: int) -> list[tuple[bytes, Entry]]:
-        """The sound records in some places: short key and entry. There are many; their CRC is quicker than a hash."""
-        rows = self._connection.execute(_BETWEEN, (first, last)).fetchall()
         return [(key, entry) for key, crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
+
+    def changes(self) -> int:
+        """Another number after others have written."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def earlier(self, step: str, limit: int) -> list[tuple[Entry]]:
         """The entries of the records of a step, newest first."""
@@ -310,6 +316,13 @@ def connect(path: str, *, passing: bool = False) -> Index:
         connection.close()
         raise
     return index
+
+
+def _intact(rows: Sequence[tuple[int, Entry]]) -> list[Entry]:
+    found = [entry for crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
+    if len(found) < len(rows):
+        raise sqlite.damaged("it holds records that are not what was kept")
+    return found
 
 
 def _inode(path: str) -> int:
