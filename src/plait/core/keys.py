@@ -62,7 +62,7 @@ def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
         given = [
             (name, known.output(source) if type(source) is Output else source_digest(source, node.name, known))
             for name, source in node.inputs
-            if name not in unkeyed and not (type(source) is Ambient and source.kind not in KEYED)
+            if name not in unkeyed and (type(source) is not Ambient or source.kind in KEYED)
         ]
     except InputChanged as error:
         raise InputChanged(f"{node.name}: {error}", path=error.path) from error

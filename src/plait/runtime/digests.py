@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from plait.core.ambient import Kind
+from plait.core.definition import Definition
 from plait.core.digest import Digest, digest
 from plait.core.grafting import field_at
 from plait.core.graph import Node
@@ -26,6 +27,7 @@ class InputDigests:
         self._artifacts = artifacts
         self._params: dict[Param, Digest] = {}
         self._values: dict[tuple[int, tuple[str, ...]], Digest] = {}
+        self._alone: set[Definition] = set()  # steps that draw from no random state that others share
         self._consts: dict[int, tuple[Digest, Any]] = {}
 
     def output(self, source: Output) -> Digest:
@@ -57,5 +59,10 @@ class InputDigests:
         return digest(kind, b"%x" % seed_of(*self._surface.origin(node), kind))
 
     def shared_random(self, node: Node) -> Digest | None:
+        if node.definition in self._alone:  # as nearly all are; asked of each node
+            return None
         shared = shared_by(node, self._naming, self._surface)
-        return None if shared is None else digest("shared random", b"%x" % shared.seed)
+        if shared is None:
+            self._alone.add(node.definition)
+            return None
+        return digest("shared random", b"%x" % shared.seed)

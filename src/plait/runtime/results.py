@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any, Protocol
 
 from plait.core.addresses import node_of
-from plait.core.definition import EMPTY
+from plait.core.definition import EMPTY, Definition
 from plait.core.digest import Digest, Key
 from plait.core.garbage import paused
 from plait.core.graph import Node
@@ -22,7 +22,7 @@ from plait.runtime.vault import Vault
 from plait.runtime.work import Work
 from plait.runtime.worker import Done
 
-_MANY = 200  # nodes, from which it pays not to look for garbage meanwhile
+_MANY = 100  # nodes, from which it pays not to look for garbage meanwhile
 
 
 class Grows(Protocol):
@@ -46,6 +46,7 @@ class Results:
         self.twins: dict[Key, list[str]] = {}  # the node that makes what a key names, and those that wait for it
         self.waiters: dict[str, list[str]] = {}  # who waits for a node that is made again
         self.growth: Grows | None = None  # where it takes the run to say what there is to do
+        self._prefixes: dict[Definition, bytes] = {}
         self._codes: set[Digest] = set()  # whose manifests were kept
         self._replaced: set[str] = set()  # nodes whose record points at bytes that are gone
 
@@ -156,15 +157,21 @@ class Results:
 
     def _key(self, name: str) -> Key:
         node = self.work.nodes[name]
+        definition = node.definition
+        prefix = self._prefixes.get(definition)
+        if prefix is None:
+            prefix = self._prefixes[definition] = self.vault.naming.prefix(definition)
         given = self.inputs[name] = arguments(node, self.digests)
-        key = self.state.keys[name] = node_key(self.vault.naming.prefix(node.definition), given)
+        key = self.state.keys[name] = node_key(prefix, given)
         return key
 
     def _is_hit(self, name: str, record: Record) -> bool:
-        work = self.work
+        work, artifact = self.work, record.artifact
         if name in work.remade or not is_fresh(work.nodes[name], record, work.clock):
             return False
-        if is_usable(record.artifact, self.vault, read=name in work.read):
+        if artifact.where == "inline" and not artifact.files and name not in work.read:  # the commonest first
+            return True
+        if is_usable(artifact, self.vault, read=name in work.read):
             return True
         self._replaced.add(name)
         return False

@@ -74,7 +74,10 @@ class LocalLedger:
             own = self._pending.records
             found = {key: own[key].record for key in keys if key in own} if own else {}
             if len(keys) == 1 and not found:
-                found = self._next(*keys)
+                (key,) = keys
+                record = self._ahead.take(key) or self._next(key)
+                if record is not None:
+                    return {key: record}
             else:
                 for entry in self._entries(list(keys)):
                     record = record_of(body(entry))
@@ -104,20 +107,20 @@ class LocalLedger:
             self._mend(error)
         return self._index.find(names)
 
-    def _next(self, key: Key) -> dict[Key, Record]:
+    def _next(self, key: Key) -> Record | None:
         """What the index has of one key, after which the next ones are likely to be asked for."""
-        record = self._ahead.take(key)
-        if record is None:
-            if self._index is None or self._absent.knows(name := short(key)):
-                return {}
-            if not self._found([name]):
-                self._absent.missed(self._index)
-                return {}  # nothing to hold, which would be a write for each node of a cold run
-            entries = self._entries([key])
-            record = record_of(body(entries[0])) if entries else None
-            if record is not None and self._index is not None:
-                self._ahead.read(self._index, name, entries[0], lambda names: pins.hold(self._layout, names))
-        return {} if record is None else {record.key: record}
+        if self._index is None or self._absent.knows(name := short(key)):
+            return None
+        if not self._found([name]):
+            self._absent.missed(self._index)
+            return None  # nothing to hold, which would be a write for each node of a cold run
+        entries = self._entries([key])
+        record = record_of(body(entries[0])) if entries else None
+        if record is None or record.key != key:
+            return None
+        if self._index is not None:
+            self._ahead.read(self._index, name, entries[0], lambda names: pins.hold(self._layout, names))
+        return record
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
         """Records of a step under any key, newest first: in the order in which they were kept."""
