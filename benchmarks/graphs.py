@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from benchmarks.measuring import Figure, median
+from benchmarks.measuring import Figure, median, memory, shortest
 from plait import Pipeline, step
 
 
@@ -75,11 +75,31 @@ def figures() -> list[Figure]:
             warm = median(lambda: run(store=store), 5)
         found.append(Figure(f"{name}: a store, cold", cold * per, "us"))
         found.append(Figure(f"{name}: a store, warm", warm * per, "us"))
+    found += large()
     peer = hamilton_chain(1000)
     if peer is not None:
         found += [
             Figure(f"chain of 1,000: hamilton, {what}", us, "us")
             for what, us in zip(("build", "run"), peer, strict=True)
+        ]
+    return found
+
+
+def large(n: int = 100_000) -> list[Figure]:
+    """What a large graph costs to build and to check, its steps included (`named` and `bind`): time and memory a node.
+
+    The list of the steps is counted too; a pipeline keeps them, so that another one can be made of it.
+    """
+    found = []
+    for name, make in (
+        (f"chain of {n:,}", lambda: chain(n)),
+        (f"100 layers of {n // 100:,}", lambda: layers(100, n // 100)),
+    ):
+        held, most = memory(make)
+        found += [
+            Figure(f"{name}: build, processor time", shortest(make) / n * 1e6, "us", 8),
+            Figure(f"{name}: bytes held", held / n, "B", 1000),
+            Figure(f"{name}: bytes at most", most / n, "B", 1000),
         ]
     return found
 

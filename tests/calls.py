@@ -112,6 +112,10 @@ def calls(name, kind_, a, b, seeded):
             return switch(use(kind)(a), {"even": use(doubled)(b), "odd": use(draw)(a)})
         case "attempt":
             return use(glued)(attempt(use(risky).map(each(use(rows)(a)))))
+        case "may_fail":
+            return use(risky)(a)
+        case "may_fail_in_a_map":
+            return use(glued)(use(draw).map(each(use(risky).map(each(use(rows)(a))))))
     return use(mixed)(a, b)
 
 
@@ -136,6 +140,10 @@ class Called:
         return pipeline(name="whole")(whole)
 
 
-called = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6).map(
-    lambda nodes: Called(tuple(nodes))
-)
+def graphs(kinds):
+    piece = st.tuples(st.sampled_from(kinds), st.integers(0, 9), st.integers(0, 9))
+    return st.lists(piece, min_size=1, max_size=6).map(lambda nodes: Called(tuple(nodes)))
+
+
+called = graphs(KINDS)
+failing = graphs([*KINDS, "may_fail", "may_fail_in_a_map"])

@@ -1,11 +1,18 @@
 """Graphs to YAML and back: the same graph, and nothing is imported that is not allowed."""
 
+import os
 import sys
+import tempfile
 from enum import Enum
+from typing import List, Literal  # noqa: UP035 - an old spelling, to be read as the new one
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import integers
 
-from plait import GraphError, Pipeline, pipeline, step
+from calls import called
+from plait import GraphError, ParameterError, Pipeline, pipeline, step, switch
 from plait.graphs import from_yaml, to_yaml
 
 STEPS = """
@@ -24,6 +31,8 @@ def split(rows: list[int], k: int = 2) -> Split: return Split(rows[:k], rows[k:]
 def total(train: list, seed: Seed = auto) -> int: return sum(train)
 @step
 def report(sums: dict[str, int], title: str = "x", key: Secret = Secret.env("A")) -> str: return f"{title} {sums}"
+@step
+def plus(a: int, b: int) -> int: return a + b
 deep = split.with_(k=5)
 
 @pipeline
@@ -36,8 +45,6 @@ def called(n: int, m: int = 4) -> dict[str, str]:
     return {"r": report(sums, title="no")}
 named = Pipeline("named", [rows, split, total, total.named("tested").bind(train="test"),
     report.bind(sums={"a": total, "b": "tested"}).with_(title="1e5", key=Secret.env("B"))], inputs=["n"])
-@pipeline
-def mapped(n: int) -> list[int]: return total.map(each([rows(n)]))
 not_a_step = print
 """
 
@@ -147,9 +154,6 @@ class Kind(Enum):
 
 
 def test_what_has_no_yaml_is_refused_with_what_to_do(shop):
-    with pytest.raises(GraphError, match="maps, switches or attempts.*write it as a @pipeline"):
-        to_yaml(shop.mapped)
-
     @step
     def local(n: int) -> int:
         return n
@@ -170,10 +174,120 @@ def anything(n) -> int:
     return 0
 
 
-def test_a_parameter_whose_type_only_the_function_says_is_refused(shop):
+def test_types_that_only_the_function_says_are_written(shop):
     @pipeline
-    def other(train: list[int]) -> int:
-        return shop.total(train)
+    def other(train: list[int], kind: Literal["a", "b"], free, table: dict[str, shop.Split | None]) -> int:
+        return switch(kind, {"a": shop.total(train), "b": shop.rows(free)})
 
-    with pytest.raises(GraphError, match="the parameter train of other has another type than the steps that read it"):
+    with pytest.raises(GraphError, match="the parameter table of other is read by nobody"):
         to_yaml(other)
+
+    @pipeline
+    def another(
+        train: list[int],
+        kind: Literal["a", "b"],
+        free,
+        table: dict[str, shop.Split | None],
+        more: List[int],  # noqa: UP006 - likewise
+    ) -> list:
+        return [switch(kind, {"a": shop.total(train), "b": shop.rows(free)}), table, more]
+
+    text = to_yaml(another)
+    assert "table: dict[str, shop.steps.Split | None]" in text and "free: []" in text
+    made = from_yaml(text, allow=["shop.*"])
+    for address, parameter in another.graph.parameters.items():
+        assert made.graph.parameters[address].hints == (parameter.hints if address != "more" else (list[int],))
+    with pytest.raises(ParameterError, match="kind = 'c' does not fit"):
+        made.run(train=[1], kind="c", free=2, table={}, more=[], store=None)
+    with pytest.raises(GraphError, match="types: shop.steps is not among the modules that may be imported"):
+        from_yaml("pipeline: p\ntypes: {n: shop.steps.Split}", allow=[])
+
+
+LAWS = settings(max_examples=int(os.environ.get("PLAIT_EXAMPLES", "20")), deadline=None)
+
+
+@pytest.mark.law
+@LAWS
+@given(called, integers(0, 7), integers(0, 5))
+def test_maps_and_choices_come_back_with_the_same_keys_and_results(graph, n, seed):
+    pipe = graph.pipeline()
+    text = to_yaml(pipe)
+    made = from_yaml(text, allow=["calls"])
+    assert to_yaml(made) == text and list(made.parameters.items()) == list(pipe.parameters.items())
+    with tempfile.TemporaryDirectory() as store:
+        first = pipe.run(n=n, seed=seed, store=store, listeners=[])
+        again = made.run(n=n, seed=seed, store=store, listeners=[])
+        assert first.states.keys() == again.states.keys() and "run" not in again.states.values()
+        assert sorted(map(str, first.failures)) == sorted(map(str, again.failures))
+        np.testing.assert_equal(again.result, first.result)
+
+
+HAND = """
+pipeline: hand
+axes:
+  each(rows): rows
+  each(ns): {param: ns}
+nodes:
+  rows: {step: shop.steps:rows}
+  plus:
+    step: shop.steps:plus
+    maps: [{over: [each(rows)], gives: list}]
+    reads: {a: {item: each(rows)}, b: {value: 10}}
+  again:
+    step: shop.steps:plus
+    maps: [{over: [each(rows), each(ns)], gives: list}]
+    reads: {a: {one: plus}, b: {item: each(ns)}}
+  total: {step: shop.steps:total, reads: {train: {switch: {param: kind}, branches: {a: plus, b: again}}}}
+types: {ns: "list[int]", kind: "Literal['a', 'b']"}
+"""
+
+
+def test_maps_are_written_by_hand(shop):
+    hand = from_yaml(HAND, allow=["shop.steps"])
+    assert hand.run(n=3, ns=[1, 1, 1], kind="b", store=None, listeners=[]).result == 36
+    run = hand.run(n=3, ns=[], kind="a", store=None, listeners=[])
+    assert run["plus"] == [10, 11, 12] and run["total"] == 33
+
+
+@pytest.mark.parametrize(
+    "before, after, said",
+    [
+        ("maps: [{over: [each(rows)], gives: list}]", "maps: []", r"plus: write maps:"),
+        (
+            "[each(rows), each(ns)]",
+            "[each(rows)]",
+            r"again reads items of each\(ns\), each\(rows\), and its maps: are over each\(rows\);",
+        ),
+        ("{one: plus}", "plus", r"again\(a: int\) cannot take plus -> list\[int\]"),
+        ("{one: plus}", "{one: total}", r"cycle"),
+        (
+            "{item: each(ns)}",
+            "{item: each(sn)}",
+            r"again\.b: there is no axis 'each\(sn\)'\. Did you mean 'each\(ns\)'",
+        ),
+        ("each(rows): rows", "each(rows): {item: each(ns)}", r"plus reads items of each\(ns\), each\(rows\)"),
+        ("each(rows): rows", "each(rows): {item: each(rows)}", r"each\(rows\) varies over itself"),
+        ("each(rows): rows", "each(rows): plus", r"each\(rows\) varies over itself"),
+        ("each(rows): rows", "each(rows): total", r"each\(rows\) is one int, not many|cycle"),
+        ("{a: plus, b: again}", "{a: plus, c: again}", r"there is no branch for 'b'"),
+        ("branches", "branchs", r"switch has no 'branchs'. Did you mean 'branches'"),
+        ("{a: plus, b: again}", "{a: plsu, b: again}", r"hand has no node 'plsu'. Did you mean 'plus'"),
+        ("list[int]", "list[print]", r"print is not among the modules|types: "),
+        ("list[int]", "__import__('os').system('x')", r"is no type that is read here"),
+        ("list[int]", "int[str]", r"is no type that is read here"),
+        ("list[int]", "[" * 300, r"is no type that is read here"),
+    ],
+)
+def test_what_is_wrong_in_a_map_is_said(shop, before, after, said):
+    assert before in HAND
+    with pytest.raises(GraphError, match=said):
+        from_yaml(HAND.replace(before, after), allow=["shop.steps"])
+
+
+def test_axes_that_are_put_together_without_end_are_refused(shop):
+    axes = "".join(f"  a{i}: [{{item: a{i - 1}}}, {{item: a{i - 1}}}]\n" for i in range(1, 60))
+    with pytest.raises(GraphError, match="comes to more than"):
+        from_yaml(f"pipeline: p\naxes:\n  a0: {{param: x}}\n{axes}", allow=[])
+    axes = "".join(f"  a{i}: {'{attempt: ' * 40}{{item: a{i + 1}}}{'}' * 40}\n" for i in range(60))
+    with pytest.raises(GraphError, match="nested too deep|more than 100"):
+        from_yaml(f"pipeline: p\naxes:\n{axes}  a60: {{param: x}}\n", allow=[])

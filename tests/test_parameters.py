@@ -299,3 +299,56 @@ def test_a_wrong_configuration_file_is_refused_with_its_name(tmp_path, text, sai
 def test_a_configuration_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ParameterError, match=r"none\.yaml cannot be read"):
         PIPE.with_config(tmp_path / "none.yaml")
+
+
+class Tables(BaseModel):
+    table: File
+    maybe: File | None = None
+    folders: dict[str, Dir] = {}
+
+
+@pytest.mark.parametrize(
+    "hint, value, made",
+    [
+        (File | None, "a.csv", lambda a: a),
+        (File | None, None, lambda a: None),
+        (list[File], ["a.csv"], lambda a: [a]),
+        (dict[str, File], {"k": "a.csv"}, lambda a: {"k": a}),
+        (tuple[File, ...], ["a.csv", "a.csv"], lambda a: (a, a)),
+        (File | str, "a.csv", lambda a: "a.csv"),
+        (str | File, "gone.csv", lambda a: "gone.csv"),
+        (Tables, {"table": "a.csv", "folders": {"k": "."}}, lambda a: Tables(table=a, folders={"k": Dir(".")})),
+    ],
+)
+def test_paths_are_files_wherever_a_type_has_files(tmp_path, monkeypatch, hint, value, made):
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("x\n1\n")
+
+    def kept(x):
+        return 1
+
+    kept.__annotations__ = {"x": hint}
+    p = Pipeline("p", [step(kept)])
+    assert p.with_(x=value).parameters["x"] == made(File("a.csv"))
+
+
+@pytest.mark.parametrize(
+    "hint, value, said",
+    [
+        (File | None, "gone.csv", r"x: there is no file .*gone\.csv"),
+        (list[Dir], ["a.csv"], r"x: there is no folder .*a\.csv"),
+        (list[File], [3], r"a int is given, and the path of a File is wanted"),
+        (Dir | None, "s3://bucket/x", r"a Dir is a folder of this machine"),
+        (Tables, {"table": "a.csv", "maybe": "gone.csv"}, r"x: there is no file .*gone\.csv"),
+    ],
+)
+def test_a_missing_file_within_a_parameter_is_found_before_any_work(tmp_path, monkeypatch, hint, value, said):
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("x\n1\n")
+
+    def kept(x):
+        raise AssertionError("it ran")
+
+    kept.__annotations__ = {"x": hint}
+    with pytest.raises(ParameterError, match=said):
+        Pipeline("p", [step(kept)]).run(x=value, store=None)

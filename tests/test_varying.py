@@ -314,12 +314,49 @@ def test_a_pipeline_in_the_place_of_a_node_in_two_maps_is_in_both():
     assert run.result == run["row/fit"] == run["row/fit/fit"] == [[0, 5], [0, 5, 10]]
 
 
+def test_a_pipeline_in_a_mapped_pipeline_is_read_for_all_items():
+    @pipeline
+    def row(n: int) -> int:
+        return plus(called(n))
+
+    @pipeline
+    def table(ns: list[int]) -> list[int]:
+        return row.map(each(ns))
+
+    run = table.run(ns=[2, 3], store=None, listeners=[])
+    assert run["row/called"] == [2, 2] and run["row/called", "2"] == 2
+    assert table.run("row/called", ns=[3], store=None, listeners=[])["row/called"] == [2]
+
+    @pipeline
+    def also(total: int) -> int:
+        return plus(tuned([total]))
+
+    run = table.replace(**{"row/plus": also}).run(ns=[2, 3], store=None, listeners=[])
+    assert run["row/plus/tuned"] == [3, 3] and run.result == run["row/plus"] == [4, 4]
+
+
+def test_a_node_at_the_end_of_a_long_chain_is_replaced():
+    @pipeline
+    def last(total: int) -> int:
+        return plus(total)
+
+    @pipeline
+    def long(n: int) -> list[int]:
+        made = fit.map(each(rows(n)))
+        for i in range(1200):  # more than Python's stack is deep
+            made = plus.named(f"plus{i}").map(each(made))
+        return made
+
+    made = long.replace(plus1199=last)
+    assert made.graph.axes("plus1199/plus") == long.graph.axes("plus1199") and len(made.nodes) == 1202
+
+
 def test_what_is_mapped_over_must_stay_many():
     @step
     def one(n: int) -> int:
         return n
 
-    with pytest.raises(GraphError, match=r"each\(folds\) is one int now, and was many"):
+    with pytest.raises(GraphError, match=r"each\(folds\) is one int, not many"):
         validated.replace(folds=one)
 
 

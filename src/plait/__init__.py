@@ -30,6 +30,7 @@ from plait.pipeline import Pipeline
 from plait.runtime.plan import Plan
 from plait.runtime.run import Run
 from plait.secret import Secret
+from plait.swept import Sweep
 
 __all__ = [
     "ArtifactLost",
@@ -58,6 +59,7 @@ __all__ = [
     "StaleStepWarning",
     "Step",
     "StoreError",
+    "Sweep",
     "UndeclaredRead",
     "UnnamedResult",
     "WorkerDied",

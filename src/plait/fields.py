@@ -8,7 +8,6 @@ from typing import Any
 from plait.core.definition import EMPTY, near
 from plait.core.graph import Graph
 from plait.errors import ParameterError
-from plait.secret import Secret
 
 
 def with_fields(graph: Graph, values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,9 +110,9 @@ def addresses(graph: Graph) -> list[str]:
     return [f"{p.address}.{field}" for p in graph.parameters.values() for hint in p.hints for field in _fields(hint)]
 
 
-def holds_secret(hint: Any) -> bool:
-    """Can a value of a type have a secret somewhere in it?"""
-    return any(one is Secret for one in _within(hint, set()))
+def holds(hint: Any, *kinds: type) -> bool:
+    """Can a value of a type have one of some kinds somewhere in it?"""
+    return any(one in kinds for one in _within(hint, set()))
 
 
 def _within(hint: Any, seen: set[int]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe as type_name
 from plait.core.sources import Const, constants
 from plait.errors import GraphError, ParameterError
-from plait.fields import addresses, check_fields, holds_secret, with_fields
+from plait.fields import addresses, check_fields, holds, with_fields
 from plait.files import Dir, File
 from plait.runtime.contents import files_in
 from plait.secret import Secret
@@ -110,7 +110,10 @@ def _missing(graph: Graph, missing: list[Parameter]) -> str:
     for parameter in missing:
         wanted = f": {type_name(parameter.hints[0])}" if parameter.hints else ""
         readers = {user.partition("(")[0] for user in parameter.users}
-        hint = near(parameter.address, [address for address in graph.addresses() if address not in readers])
+        readers |= {after for reader in readers if reader in graph.nodes for after in graph.descendants(reader)}
+        hint = near(
+            parameter.address, [address for address in graph.addresses() if address.partition(".")[0] not in readers]
+        )
         said.append(
             f"nothing makes {parameter.address!r}{wanted} for {parameter.users[0]}, and no value is given{hint}"
         )
@@ -143,13 +146,16 @@ def fitted(hint: Any, value: Any, name: str) -> Any:
             raise ParameterError(f"{name}: a {type(value).__name__} is given, and {type_name(hint)} is wanted")
         return value
     try:
-        return view.validate_python(value)
+        made = view.validate_python(value)
     except ValidationError as error:
         said = "; ".join(
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}" if e["loc"] else e["msg"] for e in error.errors()[:3]
         )
-        shown = "" if holds_secret(hint) else f" = {_brief(value)}"
+        shown = "" if holds(hint, Secret) else f" = {_brief(value)}"
         raise ParameterError(f"{name}{shown} does not fit {type_name(hint)}: {said}") from None
+    for path in files_in(made) if holds(hint, File, Dir) else ():
+        _check_there(path, name)
+    return made
 
 
 def _secret(value: Any, name: str) -> Secret:
@@ -167,14 +173,18 @@ def _existing(hint: Any, value: Any, name: str) -> Any:
     if not isinstance(value, (str, os.PathLike)):
         raise ParameterError(f"{name}: a {type(value).__name__} is given, and the path of a {hint.__name__} is wanted")
     path = value if isinstance(value, hint) else hint(value)
+    _check_there(path, name)
+    return path
+
+
+def _check_there(path: File | Dir, name: str) -> None:
     if getattr(path, "remote", False):
-        return path  # whether it is there shows when it is fetched
-    what, exists = ("file", os.path.isfile) if hint is File else ("folder", os.path.isdir)
+        return  # whether it is there shows when it is fetched
+    what, exists = ("file", os.path.isfile) if isinstance(path, File) else ("folder", os.path.isdir)
     if not exists(path):
         raise ParameterError(f"{name}: there is no {what} {os.fspath(path)}")
     if not os.access(path, os.R_OK):
         raise ParameterError(f"{name}: the {what} {os.fspath(path)} cannot be read; look at its permissions")
-    return path
 
 
 @lru_cache(maxsize=1024)
@@ -198,7 +208,7 @@ def _brief(value: Any) -> str:
 def with_constants_admitted(graph: Graph) -> Graph:
     """The same graph, with the values that steps came with (`with_`) fitted to their types."""
     for name, node in graph.nodes.items():
-        if any(type(source) is Const for _, source in node.inputs):
+        if any([type(source) is Const for _, source in node.inputs]):
             hints = node.definition.hints
             inputs = tuple(
                 (given, Const(fitted(hints[given], source.value, f"{name}.{given}")))

@@ -1,5 +1,6 @@
 """Runs of the past, as a store knows them: they are read like the one that has just ended."""
 
+import ast
 from functools import partial
 from typing import Any
 
@@ -7,6 +8,7 @@ from plait.core.addresses import node_of
 from plait.core.graph import Graph
 from plait.opening import opened, vault_of
 from plait.ports import Ledger, RunRow, Store
+from plait.runtime.reading import AsText
 from plait.runtime.request import State
 from plait.runtime.run import Run
 from plait.runtime.vault import Vault
@@ -24,7 +26,7 @@ def earlier_runs(graph: Graph, store: Any, limit: int) -> list[Run[Any]]:
     finally:
         ledger.close()
     for run in found:
-        run._recount = partial(recounted, place)
+        run._recount, run._drawn = partial(recounted, place), drawn
     return found
 
 
@@ -35,6 +37,36 @@ def recounted(store: Store, run: Run[Any], node: str) -> str:
     return found(store, run, node)
 
 
+def drawn(run: Run[Any]) -> str:
+    """A run for a notebook."""
+    from plait.show.outcome import html
+
+    return html(run)
+
+
+def _value(text: str) -> Any:
+    """The value of a parameter, where its text says all of it; else the text.
+
+    History collapses blanks, and leaves out passwords in URLs: text with any of these may have been another one.
+
+    >>> _value("[3, 'a']"), type(_value("'a b'")).__name__, type(_value("Model(x=1)")).__name__
+    ([3, 'a'], 'AsText', 'AsText')
+    """
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return AsText(text)
+    return value if repr(value) == text and _is_whole(value) else AsText(text)
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, str):
+        return not any(character.isspace() for character in value) and "://" not in value
+    if isinstance(value, dict):
+        return all(_is_whole(one) for pair in value.items() for one in pair)
+    return not isinstance(value, (list, tuple, set)) or all(map(_is_whole, value))
+
+
 def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
     state = State()
     records = ledger.find([key for _, key, _, _ in row.nodes if key])  # type: ignore[misc] # keys, as text
@@ -43,6 +75,7 @@ def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
         state.seconds[node] = seconds
         if key in records and node_of(node) in graph.nodes:
             state.artifacts[node] = records[key].artifact  # type: ignore[index] # likewise
-    run: Run[Any] = Run(row.id, graph, state, vault, dict(row.params), row.targets)
+    params = {address: _value(text) for address, text in row.params}
+    run: Run[Any] = Run(row.id, graph, state, vault, params, row.targets)
     run.status, run.seconds = row.status, max(row.finished - row.started, 0.0)
     return run

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from plait.ports import Executor, Store
     from plait.runtime.auditing.report import Audit
     from plait.runtime.listening import Listener
-    from plait.sweeping import Sweep
+    from plait.swept import Sweep
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -392,6 +392,6 @@ class Pipeline(Generic[P, R_co]):
         return f"<pipeline {self.name}: {len(self.graph.nodes)} nodes>"
 
     def _repr_html_(self) -> str:
-        from plait.show.drawing import html
+        from plait.show.drawing import cell
 
-        return html(self.graph)
+        return cell(self.graph, values=self._values)

@@ -9,11 +9,10 @@ from typing import Any
 from plait.core.definition import EMPTY, underlying
 from plait.core.graph import Graph, Parameter
 from plait.core.matching import describe
-from plait.fields import holds_secret
+from plait.fields import holds
 from plait.files import Dir, File
 from plait.parameters import adapter
-
-_FILES = {File: {"type": "string", "format": "path"}, Dir: {"type": "string", "format": "directory-path"}}
+from plait.secret import Secret
 
 
 def schema(graph: Graph, values: Mapping[str, Any], fn: Callable[..., Any] | None) -> dict[str, Any]:
@@ -58,9 +57,6 @@ def _described(graph: Graph) -> dict[str, Any]:
     asked = []
     for address, parameter in graph.parameters.items():
         hint = parameter.hints[0] if parameter.hints else Any
-        if hint in _FILES:
-            found[address] = dict(_FILES[hint])
-            continue
         known = adapter(hint)
         try:
             if known is None:
@@ -79,7 +75,7 @@ def _plain(default: Any, parameter: Parameter) -> Any:
     """A default as JSON; `EMPTY` where there is none, and for secrets."""
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-    if any(map(holds_secret, parameter.hints)):
+    if any(holds(hint, Secret) for hint in parameter.hints):
         return EMPTY
     if isinstance(default, (File, Dir)):
         return str(default)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
+from itertools import repeat
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -22,7 +23,7 @@ from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
 from plait.files import shown
 from plait.opening import beside, executors_of, opened, process_with, temporary, vault_of
-from plait.past import recounted
+from plait.past import drawn, recounted
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.environment import environment
 from plait.runtime.events import RunFinished, RunStarted
@@ -224,7 +225,7 @@ class Session:
         name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
         state = State()
         run: Run[Any] = Run(name, self.graph, state, self.vault, self.params, self.targets)
-        run._recount = None if self.store is None else partial(recounted, self.store)
+        run._recount, run._drawn = None if self.store is None else partial(recounted, self.store), drawn
         row = self._row(name, began)
         if ledger is not None:
             self.vault.naming.check_params(self.surface.params, self.graph, self.vault.contents.meeting)
@@ -278,9 +279,9 @@ def asked(pipeline: Asked, targets: Sequence[Any], arguments: Mapping[str, Any])
 
 
 def _finished(row: RunRow, status: str, said: str, state: State) -> RunRow:
-    nodes = tuple(
-        (node, str(state.keys.get(node, "")), word, state.seconds.get(node, 0.0)) for node, word in state.states.items()
-    )
+    states, none, zero = state.states, repeat(""), repeat(0.0)
+    keys, seconds = map(state.keys.get, states, none), map(state.seconds.get, states, zero)
+    nodes = tuple(zip(states, keys, states.values(), seconds, strict=True))  # there may be very many
     return row._replace(finished=time.time(), status=status, nodes=nodes, error=said)
 
 

@@ -1,70 +1,19 @@
 """Many settings of one pipeline at once: one graph in which equal work is done once, and a run for each setting."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from plait import parameters
 from plait.core.graph import Graph
 from plait.core.sources import Output
 from plait.core.step import Step
 from plait.core.sweeping import namespace, repeated
-from plait.errors import NodeFailed, ParameterError, PlaitError
+from plait.errors import NodeFailed, ParameterError
 from plait.runtime.listening import Listener
 from plait.runtime.request import State
 from plait.runtime.run import Run, use_of
 from plait.session import Session
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-R_co = TypeVar("R_co", covariant=True)
-_PLAIN = (int, float, str, bool)
-
-
-class Sweep(Generic[R_co]):
-    """The runs of a sweep, in the order of its settings; for each setting, those of all seeds."""
-
-    def __init__(self, settings: Sequence[Mapping[str, Any]], seeds: Sequence[int], runs: Sequence[Run[R_co]]) -> None:
-        self.settings = settings  # one a run
-        self.seeds = seeds  # likewise
-        self._runs = runs
-
-    def __len__(self) -> int:
-        return len(self._runs)
-
-    def __iter__(self) -> Iterator[Run[R_co]]:
-        return iter(self._runs)
-
-    def __getitem__(self, place: int) -> Run[R_co]:
-        return self._runs[place]
-
-    @property
-    def ok(self) -> bool:
-        """Did every run succeed?"""
-        return all(run.ok for run in self._runs)
-
-    def to_frame(self) -> "pd.DataFrame":
-        """One line a run: its setting, its seed, whether it succeeded, and every result that is a number or a text.
-
-        A dict of numbers, or a result of several parts, has a column for each: `scores.auc`.
-        """
-        import pandas
-
-        lines = []
-        for setting, seed, run in zip(self.settings, self.seeds, self._runs, strict=True):
-            line = {**setting, "seed": seed, "ok": run.ok}
-            for name in run._targets:
-                try:
-                    value = run[name]
-                except PlaitError:
-                    continue
-                line.update({key: found for key, found in _flat(name, value) if key not in line})
-            lines.append(line)
-        return pandas.DataFrame(lines)
-
-    def __repr__(self) -> str:
-        failed = sum(not run.ok for run in self._runs)
-        return f"<sweep of {len(self)} runs{f', {failed} failed' if failed else ''}>"
+from plait.swept import Sweep
 
 
 class Swept(Protocol):
@@ -142,6 +91,7 @@ def _slice(run: Run[Any], graph: Graph, place: int) -> Run[Any]:
     made: Run[Any] = Run(f"{run.id}/{place}", graph, own, run._vault, params, targets)
     made.seconds = sum(own.seconds.get(node, 0.0) for node, word in own.states.items() if word == "run")
     made.status = "failed" if own.failures.keys() - own.attempted else "done"
+    made._drawn = run._drawn
     made._recount = lambda one, node: (
         f"{node}: {one.states[node]}. It ran in a sweep; {graph.name}.with_(...).explain({node!r}) says why it would."
     )
@@ -160,15 +110,3 @@ def _own(failure: NodeFailed, graph: Graph, pairs: Sequence[tuple[Mapping[str, A
     message = f"{node} with {said}: {str(failure).partition(': ')[2]}"
     run = _slice(failure.run, graph, int(place)) if isinstance(failure.run, Run) else None
     return NodeFailed(message, node=node, item=failure.item, run=run)
-
-
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, _PLAIN):
-        yield name, value
-    elif isinstance(value, Mapping) and all(isinstance(one, _PLAIN) for one in value.values()):
-        yield from ((f"{name}.{key}", one) for key, one in value.items())
-    elif hasattr(value, "_fields"):
-        for field in value._fields:
-            yield from _flat(f"{name}.{field}", getattr(value, field))
-    elif hasattr(value, "dtype") and getattr(value, "shape", None) == () and hasattr(value, "item"):
-        yield name, value.item()

@@ -1,11 +1,13 @@
 """Wiring by name: what is wired, and every way in which it is refused."""
 
+import gc
+import tracemalloc
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from plait import GraphError, Pipeline, Seed, auto, step
+from plait import GraphError, ParameterError, Pipeline, Seed, auto, step
 from plait.core.builder import build
 from plait.core.sources import Ambient, Collect, Const, Output, Param
 
@@ -278,3 +280,48 @@ def test_what_is_no_list_of_steps_is_refused(items, what):
 def test_a_pipeline_in_a_list_joins_it_with_its_values():
     inner = Pipeline("inner", [raw]).with_(n=3)
     assert Pipeline("outer", [inner, split]).run("split", store=None)["split"] == Split([0, 1], [2])
+
+
+def test_what_needs_a_node_is_never_what_was_meant():
+    @step
+    def used(raw: str) -> float:
+        return 0.0
+
+    @step
+    def frame(used: float) -> str:
+        return ""
+
+    @step
+    def later(frame: str) -> str:
+        return ""
+
+    with pytest.raises(GraphError, match=r"used\(raw: str\) cannot take raw -> list\. Change one of the two types"):
+        build("p", [raw, used, frame, later])
+
+    @step
+    def size(fram: str) -> float:
+        return 0.0
+
+    reads_size = frame.bind(used="size")
+    with pytest.raises(GraphError, match=r"nothing makes 'fram' \(size\), and it is not in inputs=\. Add it there"):
+        build("p", [size, reads_size, later], inputs=[])
+    with pytest.raises(ParameterError, match=r"nothing makes 'fram': str for size\(fram\), .* given\. Pass fram="):
+        Pipeline("p", [size, reads_size, later]).run(store=None)
+    with pytest.raises(GraphError, match=r"Did you mean 'frame'"):
+        build("p", [size, raw, frame.bind(used="other")], inputs=["other"])
+
+
+def test_a_large_graph_takes_less_than_a_kilobyte_a_node():
+    @step
+    def turned(rows: list) -> list:
+        return rows[::-1]
+
+    n = 20_000
+    tracemalloc.start()
+    try:
+        made = Pipeline("chain", [turned.named(f"n{i}").bind(rows=f"n{i - 1}" if i else "rows") for i in range(n)])
+        gc.collect()
+        held, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(made.nodes) == n and held <= 900 * n and most <= 1000 * n

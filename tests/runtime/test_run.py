@@ -532,7 +532,7 @@ def test_history_keeps_runs_newest_first_with_their_values(tmp_path):
     run(store=tmp_path, k=4)
     run(store=tmp_path, k=2)
     newest, oldest = PIPE.runs(store=tmp_path)
-    assert (newest["mean"], oldest["mean"]) == (0.5, 1.5) and oldest.params["split.k"] == "4"
+    assert (newest["mean"], oldest["mean"]) == (0.5, 1.5) and oldest.params["split.k"] == 4
     assert newest.status == "done" and newest.states["table"] == "hit"
 
 

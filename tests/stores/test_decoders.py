@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plait import plugins
-from plait.core.lines import dumps
 from plait.core.records import Acceptance, Artifact, Record
+from plait.lines import dumps
 from plait.ports import RunRow
 from plait.stores.local import bodies, create, fingerprints, notes, segments
 from plait.stores.local.layout import Layout

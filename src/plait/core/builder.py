@@ -6,20 +6,30 @@ name works only while one node makes it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
-from plait.core.definition import EMPTY, near
+from plait.core.definition import EMPTY, Definition, near
 from plait.core.edges import check_edge, made_type
 from plait.core.garbage import paused
 from plait.core.grafting import Graft, Grafted, grafted
-from plait.core.graph import Graph, Node, Parameter, in_order
-from plait.core.sources import Ambient, Collect, Const, Output, Param, Source
+from plait.core.graph import Graph, Node, Parameter, parted
+from plait.core.sources import FOLDED, Ambient, Collect, Const, Output, Param, Source, params
 from plait.core.step import Step, describe
 from plait.errors import GraphError
 
+_SOURCES = FOLDED | {Param, Const, Output, Collect}
 
-def build(name: str, items: Iterable[Step[..., Any] | Graft], inputs: Sequence[str] | None = None) -> Graph:
+
+def build(
+    name: str,
+    items: Iterable[Step[..., Any] | Graft],
+    inputs: Sequence[str] | None = None,
+    whole: Mapping[str, Source] | None = None,
+) -> Graph:
     """The graph of some steps, wired by name. Raises `GraphError` for all that is wrong with it.
+
+    `whole` says of steps that are mapped what they give: all their items.
 
     >>> from plait.core.step import step
     >>> double = step(lambda x: 2 * x, name="double")
@@ -27,7 +37,12 @@ def build(name: str, items: Iterable[Step[..., Any] | Graft], inputs: Sequence[s
     ['x']
     """
     with paused():
-        return _Builder(name, items, inputs).graph()
+        builder = _Builder(name, items, inputs, whole or {})
+        builder.wire()
+        nodes, aliases, whole = builder.nodes, builder.aliases, builder.whole
+        parameters = builder.inputs.parameters()
+        del builder  # so that what it knew, and what the graph will know, are never held both
+        return Graph(name, nodes, parameters, aliases, None, whole)
 
 
 class Inputs:
@@ -51,26 +66,38 @@ class Inputs:
 
 
 class _Builder:
-    def __init__(self, name: str, items: Iterable[Step[..., Any] | Graft], inputs: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        items: Iterable[Step[..., Any] | Graft],
+        inputs: Sequence[str] | None,
+        whole: Mapping[str, Source],
+    ) -> None:
         self.name = name
         self.declared = inputs
         self.steps: dict[str, Step[..., Any]] = {}
         self.grafts: dict[str, Graft] = {}
         for item in items:
             self._take(item)
-        self.definitions = {node: step.definition for node, step in self.steps.items()}
         self.parts: dict[str, list[str]] = {}
         for node, step in self.steps.items():
             for part in step.definition.parts:
                 self.parts.setdefault(part, []).append(node)
         self.inputs = Inputs()
         self.nodes: dict[str, Node] = {}
+        self.outputs: dict[str, Output] = {}  # one for all who read a node: a graph may be large
         self.aliases: dict[str, Source] = {}
-        self.whole: dict[str, Source] = {}
+        self.whole = dict(whole)
         self.grafted: dict[str, Grafted | None] = {}  # none: it is being taken in
 
+    @cached_property
+    def definitions(self) -> dict[str, Definition]:
+        """Who makes what; not asked for by edges whose two types are the same."""
+        return {node: step.definition for node, step in self.steps.items()}
+
     def _take(self, item: Step[..., Any] | Graft) -> None:
-        known = self.steps.get(item.name) or self.grafts.get(item.name)
+        name = item.name
+        known = self.steps.get(name) or self.grafts.get(name)
         if isinstance(item, Step) and isinstance(known, Step) and _same(item, known):
             return
         if known is not None:
@@ -79,18 +106,17 @@ class _Builder:
                 f'Give one another name: {item.name}.named("...")'
             )
         if isinstance(item, Step):
-            self.steps[item.name] = item
+            self.steps[name] = item
         else:
-            self.grafts[item.name] = item
+            self.grafts[name] = item
 
-    def graph(self) -> Graph:
+    def wire(self) -> None:
+        """Finds where every input of every node comes from."""
         for graft in self.grafts.values():
             self._graft(graft)
         for name, step in self.steps.items():
-            self.nodes[name] = Node(name, step.definition, tuple(self._wired(step)))
+            self.nodes[name] = Node(name, step.definition, self._inputs(step))
         self._check_declared()
-        ordered = in_order(self.name, self.nodes)
-        return Graph(self.name, ordered, self.inputs.parameters(), self.aliases, None, self.whole)
 
     def _graft(self, graft: Graft) -> Grafted:
         """Takes in a graft, after those that it reads."""
@@ -124,26 +150,33 @@ class _Builder:
             source = self._by_name(graft.name, address, hint, parameter.default)
         if type(source) is not Param and hint is not EMPTY:
             made = made_type(source, self.definitions)
-            check_edge(graft.name, address, made, hint, source, self.definitions)
+            check_edge(graft.name, address, made, hint, source, self.definitions, self._after)
         return source
 
-    def _wired(self, step: Step[..., Any]) -> Iterator[tuple[str, Source]]:
+    def _inputs(self, step: Step[..., Any]) -> tuple[tuple[str, Source], ...]:
         definition, values, sources = step.definition, step.values, step.sources
         hints, ambient = definition.hints, definition.ambient
+        inputs: list[tuple[str, Source]] = []
         for name, default, _ in definition.inputs:
-            if name in values:
-                yield name, Const(values[name])
-            elif name in sources:
-                source = self._said(step.name, name, sources[name], hints.get(name, EMPTY))
-                self._check(step, name, source, hints)
-                yield name, source
+            source: Source
+            said = sources.get(name)
+            if said is not None:
+                maker = self.steps.get(said) if type(said) is str else None
+                if maker is not None and maker.definition.returns is hints.get(name) and said not in self.whole:
+                    source = self.outputs.get(said) or self._output(said)  # by far the commonest edge
+                else:
+                    source = self._said(step.name, name, said, hints.get(name, EMPTY))
+                    self._check(step, name, source, hints)
+            elif name in values:
+                source = Const(values[name])
             elif name in ambient:
-                yield name, Ambient(ambient[name])
+                source = Ambient(ambient[name])
             else:
                 source = self._by_name(step.name, name, hints.get(name, EMPTY), default)
                 if type(source) is not Param:
                     self._check(step, name, source, hints)
-                yield name, source
+            inputs.append((name, source))
+        return tuple(inputs)
 
     def _by_name(self, user: str, name: str, hint: Any, default: Any) -> Source:
         made = self._made(name, f"{user}.bind({name}=")
@@ -160,7 +193,7 @@ class _Builder:
     def _made(self, name: str, fix: str) -> Source | None:
         """The node, part or namespace that makes a name, if one does."""
         if name in self.steps:
-            return Output(name)
+            return self._output(name)
         if name in self.grafts:
             result = self._graft(self.grafts[name]).result
             if result is None:
@@ -172,16 +205,23 @@ class _Builder:
         if len(makers) > 1:
             candidates = [f"{maker}.{name}" for maker in makers]
             raise GraphError(f"{name!r} is {' and '.join(candidates)}. Say which: {fix}{candidates[0]!r})")
-        return Output(makers[0], name)
+        return parted(self._output(makers[0]), name)
+
+    def _output(self, node: str) -> Source:
+        made = self.whole.get(node) or self.outputs.get(node)
+        if made is None:
+            made = self.outputs[node] = Output(node)
+        return made
 
     def _said(self, user: str, name: str, spec: Any, hint: Any) -> Source:
         """The source that `bind` named."""
         if type(spec) is str and spec in self.steps:
-            return Output(spec)
-        if type(spec) is Param:  # what a graph that was written down says: see graphs.py
-            return self.inputs.add(spec.address, hint, EMPTY, f"{user}({name})")
-        if type(spec) is Const:
-            return spec
+            return self._output(spec)
+        if type(spec) in _SOURCES:  # what a graph that was written down says: see graphs/
+            for read in params(spec):
+                known = hint if spec == Param(read.address) else EMPTY
+                self.inputs.add(read.address, known, EMPTY, f"{user}({name})")
+            return cast(Source, spec)
         if isinstance(spec, Mapping):
             items = tuple(self._said(user, name, item, EMPTY) for item in spec.values())
             return Collect(dict, items, tuple(spec))
@@ -194,7 +234,7 @@ class _Builder:
                     f"{user}.bind({name}={spec.name}): {self.name} has no such step"
                     f"{near(spec.name, list(self.steps)) or '.'} Add it to the pipeline, or bind a name"
                 )
-            return Output(spec.name)
+            return self._output(spec.name)
         if isinstance(graph := getattr(spec, "graph", None), Graph):
             if spec.name not in self.grafts or self.grafts[spec.name].graph is not graph:
                 raise GraphError(
@@ -208,7 +248,7 @@ class _Builder:
         node, dot, part = spec.rpartition(".")
         if dot:
             if node in self.steps and part in self.steps[node].definition.parts:
-                return Output(node, part)
+                return parted(self._output(node), part)
             known = [f"{n}.{p}" for p, makers in self.parts.items() for n in makers]
             raise GraphError(f"{user}.bind({name}={spec!r}): nothing makes {spec!r}{near(spec, known)}")
         return self.inputs.add(spec, hint, EMPTY, f"{user}({name})")
@@ -216,21 +256,40 @@ class _Builder:
     def _check(self, step: Step[..., Any], name: str, source: Source, hints: Mapping[str, Any]) -> None:
         wanted = hints.get(name, EMPTY)
         if type(source) is Output and source.part is None:
-            definition = self.definitions.get(source.node)
-            if definition is not None and definition.returns is wanted:
-                return  # by far the commonest edge
+            maker = self.steps.get(source.node)
+            if maker is not None and maker.definition.returns is wanted:
+                return
         if wanted is not EMPTY:
             made = made_type(source, self.definitions)
-            check_edge(step.name, name, made, wanted, source, self.definitions, step.definition)
+            check_edge(step.name, name, made, wanted, source, self.definitions, self._after)
+
+    def _after(self, node: str) -> set[str]:
+        """The nodes that need what a node makes, as far as names say."""
+        readers: dict[str, list[str]] = {}
+        for step in self.steps.values():
+            for given in step.definition.inputs:
+                for name in _names(step.sources.get(given.name, given.name)):
+                    makers = [name] if name in self.steps else self.parts.get(name, [name.partition(".")[0]])
+                    for maker in makers:
+                        readers.setdefault(maker, []).append(step.name)
+        found, ahead = {node}, [node]
+        while ahead:
+            for reader in readers.get(ahead.pop(), ()):
+                if reader not in found:
+                    found.add(reader)
+                    ahead.append(reader)
+        return found
 
     def _check_declared(self) -> None:
         if self.declared is None:
             return
         required = {p.address: p for p in self.inputs.parameters().values() if p.required}
-        known = [*self.declared, *self.nodes, *self.parts]
         for address, parameter in required.items():
             if address not in self.declared:
                 user = parameter.users[0].partition("(")[0]
+                after = self._after(user)
+                parts = [part for part, makers in self.parts.items() if not after.issuperset(makers)]
+                known = [*self.declared, *(node for node in self.nodes if node not in after), *parts]
                 raise GraphError(
                     f"nothing makes {address!r} ({user}), and it is not in inputs="
                     f"{near(address, known) or '. Add it there, or a step of that name'}"
@@ -238,6 +297,17 @@ class _Builder:
         for name in self.declared:
             if name not in required:
                 raise GraphError(f"inputs= names {name!r}, which no step reads{near(name, list(required))}")
+
+
+def _names(spec: Any) -> Iterator[str]:
+    """The names in what `bind` takes."""
+    if isinstance(spec, str):
+        yield spec
+    elif isinstance(spec, Step):
+        yield spec.name
+    elif isinstance(spec, (Mapping, list, tuple)):
+        for one in spec.values() if isinstance(spec, Mapping) else spec:
+            yield from _names(one)
 
 
 def _same(a: Step[..., Any], b: Step[..., Any]) -> bool:

@@ -61,6 +61,7 @@ class Definition:
         "_names",
         "ambient",
         "hints",
+        "input_names",
         "inputs",
         "name",
         "options",
@@ -82,6 +83,7 @@ class Definition:
         self.shape = Table()
         self.options = options
         self.inputs = _inputs(fn, name)
+        self.input_names = [given.name for given in self.inputs]
         self.positional = tuple(given.name for given in self.inputs if given.positional)
         self.unkeyed = frozenset(entry for entry in options.ignore if isinstance(entry, str))
         self._names = names  # the local names where the function was made, if its annotations are text
@@ -99,10 +101,6 @@ class Definition:
     @property
     def fn(self) -> Callable[..., Any]:
         return self.roles[CALL]
-
-    @property
-    def input_names(self) -> list[str]:
-        return [given.name for given in self.inputs]
 
     @property
     def asynchronous(self) -> bool:

@@ -2,12 +2,13 @@
 
 import typing
 from collections import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Union
 
+from plait.core.choosing import check_branches
 from plait.core.definition import EMPTY, parts_of
 from plait.core.matching import describe, fits
-from plait.core.sources import Attempt, Choice, Collect, Gather, Item, Output, Param, Source, outputs
+from plait.core.sources import NESTED, Attempt, Choice, Collect, Gather, Item, Output, Param, Source, outputs, walk
 from plait.errors import GraphError
 
 _SINGLE = (int, float, complex, bool, str, bytes, type(None))
@@ -87,19 +88,47 @@ def has_keys(hint: Any) -> bool:
 
 
 def check_edge(
-    reader: str, name: str, made: Any, wanted: Any, source: Source, definitions: Mapping[str, Any], own: Any = None
+    reader: str,
+    name: str,
+    made: Any,
+    wanted: Any,
+    source: Source,
+    definitions: Mapping[str, Any],
+    after: Callable[[str], Collection[str]] = lambda _: (),
 ) -> None:
-    """Does what is made fit what is asked for? Unknown types fit: the edge is unchecked. `own` reads it."""
+    """Does what is made fit what is asked for? Unknown types fit: the edge is unchecked.
+
+    `after` gives the nodes that need what the reader makes, of which none can be meant.
+    """
     if wanted is EMPTY or made is EMPTY or fits(made, wanted) is not False:
         return
     makers = ", ".join(_said(source)) or "what is given"
+    never = {reader, *after(reader)}
     other = next(
-        (f". Did you mean {n!r} ({describe(d.returns)})?" for n, d in definitions.items() if _suits(d, wanted, own)), ""
+        (
+            f". Did you mean {node!r} ({describe(definition.returns)})?"
+            for node, definition in definitions.items()
+            if node not in never and definition.returns is not EMPTY and fits(definition.returns, wanted) is True
+        ),
+        "",
     )
     raise GraphError(
         f"{reader}({name}: {describe(wanted)}) cannot take {makers} -> {describe(made)}{other}"
         f"{'' if other else f'. Change one of the two types, or bind another source: {reader}.bind({name}=...)'}"
     )
+
+
+def check_folds(source: Source, graph: str, definitions: Mapping[str, Any], hints: Hints) -> None:
+    """Are there items where a source is mapped over, and a branch for each value that chooses?"""
+    for one in walk(source) if type(source) in NESTED else ():
+        if isinstance(one, Choice):
+            hint = made_type(one.selector, definitions, hints)
+            check_branches(one.label, hint, [value for value, _ in one.branches], default=one.default is not None)
+        elif isinstance(one, Item):
+            hint = made_type(one.axis.source, definitions, hints)
+            if not has_items(hint):
+                kind = getattr(hint, "__name__", hint)
+                raise GraphError(f"{one.axis.label} is one {kind}, not many, and {graph} maps over it")
 
 
 def _said(source: Source) -> list[str]:
@@ -110,8 +139,3 @@ def _said(source: Source) -> list[str]:
     if isinstance(source, Gather):
         return _said(source.source)
     return [out.node if out.part is None else f"{out.node}.{out.part}" for out in outputs(source)]
-
-
-def _suits(definition: Any, wanted: Any, own: Any) -> bool:
-    made = definition.returns
-    return definition is not own and made is not EMPTY and fits(made, wanted) is True

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from plait.core.graph import Graph, Node
 from plait.core.rewriting import Rewriting
-from plait.core.sources import Const, Item, Output, Param, Source
+from plait.core.sources import Attempt, Const, Item, Output, Param, Source
 from plait.errors import GraphError
 
 
@@ -60,8 +60,10 @@ def projected(source: Source, path: tuple[str, ...]) -> Source:
             return Const(field_at(value, path))
         case Output(node, None) if len(path) == 1:
             return Output(node, path[0])
+        case Attempt(tried):
+            return Attempt(projected(tried, path))
         case _:
-            raise GraphError(f"a field {'.'.join(path)!r} is read of what is put together here: take it apart first")
+            raise GraphError(f"a field {'.'.join(path)!r} is read of what is put together: take it apart in a step")
 
 
 def field_at(value: Any, path: tuple[str, ...]) -> Any:

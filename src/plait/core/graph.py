@@ -33,7 +33,8 @@ class Parameter(NamedTuple):
 class Graph:
     """Nodes in an order in which they could run, the parameters they read, and what the whole gives.
 
-    A node that is mapped stands here once; how often it runs, a run finds out (`core/unfolding.py`).
+    A node that is mapped stands here once; how often it runs, a run finds out (`core/unfolding.py`). Raises
+    `GraphError` for nodes that read each other in a circle.
     """
 
     __slots__ = (
@@ -60,8 +61,8 @@ class Graph:
         whole: Mapping[str, Source] | None = None,
     ) -> None:
         self.name = name
-        self.nodes = nodes
-        self.reads = reads(nodes)  # the nodes that each node reads, each once, in the order of its inputs
+        # what each node reads is each node once, in the order of its inputs
+        self.nodes, self.reads = in_order(name, nodes)
         self.parameters = parameters
         self.aliases = aliases  # other names of sources: a namespace by its result
         self.result = result  # what a by-call pipeline returns
@@ -89,7 +90,7 @@ class Graph:
 
     def all_of(self, node: str, part: str | None = None) -> Source:
         """All that a node gives, for all its items, or one part of it."""
-        return _parted(self.whole.get(node, Output(node)), part)
+        return parted(self.whole.get(node, Output(node)), part)
 
     @property
     def children(self) -> Mapping[str, Sequence[str]]:
@@ -200,40 +201,32 @@ class Graph:
         return drawn
 
 
-def reads(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
-    """The nodes that each node reads, each once, in the order of its inputs."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name, node in nodes.items():
-        parents = [source.node for _, source in node.inputs if type(source) is Output]
-        if any([type(source) in NESTED for _, source in node.inputs]):
-            parents = [out.node for _, source in node.inputs for out in outputs(source)]
-        found[name] = tuple(parents) if len(parents) < 2 else tuple(dict.fromkeys(parents))
-    return found
-
-
-def _parted(source: Source, part: str | None) -> Source:
+def parted(source: Source, part: str | None) -> Source:
     """A part of what a node gives, for each of its items."""
     if part is None:
         return source
     match source:
         case Gather():
-            return source._replace(source=_parted(source.source, part))
+            return source._replace(source=parted(source.source, part))
         case Attempt():
-            return Attempt(_parted(source.source, part))
+            return Attempt(parted(source.source, part))
         case Output():
             return Output(source.node, part)
         case _:
             return source
 
 
-def in_order(name: str, nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """The nodes so that each comes after those it reads (Kahn 1962); `GraphError` shows a cycle as a path."""
-    read = reads(nodes)
-    if _in_order_already(read):
-        return dict(nodes)
-    waiting = {n: len(parents) for n, parents in read.items()}
+def in_order(name: str, nodes: Mapping[str, Node]) -> tuple[Mapping[str, Node], Mapping[str, tuple[str, ...]]]:
+    """The nodes so that each comes after those it reads (Kahn 1962), and which these are.
+
+    Raises `GraphError`, which shows a cycle as a path.
+    """
+    reads, ordered = _reads(nodes)
+    if ordered:
+        return nodes, reads
+    waiting = {n: len(parents) for n, parents in reads.items()}
     readers: dict[str, list[str]] = {n: [] for n in nodes}
-    for reader, parents in read.items():
+    for reader, parents in reads.items():
         for parent in parents:
             readers[parent].append(reader)
     ready = [n for n, count in waiting.items() if not count]
@@ -243,17 +236,26 @@ def in_order(name: str, nodes: Mapping[str, Node]) -> dict[str, Node]:
             if not waiting[reader]:
                 ready.append(reader)
     if len(ready) < len(nodes):
-        raise GraphError(f"{name} has a cycle: {' -> '.join(_cycle(read, set(nodes) - set(ready)))}")
-    return {n: nodes[n] for n in ready}
+        raise GraphError(f"{name} has a cycle: {' -> '.join(_cycle(reads, set(nodes) - set(ready)))}")
+    return {n: nodes[n] for n in ready}, {n: reads[n] for n in ready}
 
 
-def _in_order_already(read: Mapping[str, Sequence[str]]) -> bool:
-    seen: set[str] = set()
-    for node, parents in read.items():
-        if not seen.issuperset(parents):
-            return False
-        seen.add(node)
-    return True
+def _reads(nodes: Mapping[str, Node]) -> tuple[dict[str, tuple[str, ...]], bool]:
+    """The nodes that each node reads, and whether all of them stand before it. In one pass: a graph may be large."""
+    found: dict[str, tuple[str, ...]] = {}
+    ordered = True
+    for name, (_, _, inputs) in nodes.items():
+        parents: list[str] = []
+        for _, source in inputs:
+            if type(source) is Output:
+                parents.append(source.node)
+            elif type(source) in NESTED:
+                parents += [output.node for output in outputs(source)]
+        for parent in parents:
+            if parent not in found:
+                ordered = False
+        found[name] = tuple(parents) if len(parents) < 2 else tuple(dict.fromkeys(parents))
+    return found, ordered
 
 
 def _cycle(read: Mapping[str, Sequence[str]], stuck: set[str]) -> list[str]:

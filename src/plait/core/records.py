@@ -1,6 +1,6 @@
 """What is kept of a computation: its artifact, and the record that proves it.
 
-These are tuples, since a run makes one of each for every node. They are written as JSON, by `core/lines.py`, which
+These are tuples, since a run makes one of each for every node. They are written as JSON, by `lines.py`, which
 checks what it reads against the types here.
 """
 

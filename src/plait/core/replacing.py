@@ -7,28 +7,13 @@ there had by default is gone with it.
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from plait.core.choosing import check_branches
 from plait.core.definition import EMPTY, Definition, near
-from plait.core.edges import check_edge, has_items, made_type
+from plait.core.edges import check_edge, check_folds, made_type
 from plait.core.grafting import Graft, grafted, projected
-from plait.core.graph import Graph, Node, Parameter, in_order
+from plait.core.graph import Graph, Node, Parameter
+from plait.core.over import Over
 from plait.core.rewriting import Rewriting
-from plait.core.sources import (
-    NESTED,
-    Ambient,
-    Axis,
-    Choice,
-    Collect,
-    Const,
-    Gather,
-    Item,
-    Output,
-    Param,
-    Source,
-    inner,
-    outputs,
-    walk,
-)
+from plait.core.sources import Ambient, Axis, Collect, Const, Gather, Output, Param, Source, outputs
 from plait.core.step import Step, describe
 from plait.errors import GraphError
 
@@ -96,7 +81,7 @@ class _Replacing:
             else:
                 nodes[name] = node._replace(inputs=tuple((given, change(source)) for given, source in node.inputs))
         result = None if graph.result is None else change(graph.result)
-        return Graph(graph.name, in_order(graph.name, nodes), self.parameters, aliases, result, whole)
+        return Graph(graph.name, nodes, self.parameters, aliases, result, whole)
 
     # a step
 
@@ -110,7 +95,7 @@ class _Replacing:
             elif given in step.sources or given in self.passed:
                 said = step.sources.get(given, EMPTY)
                 inputs[given] = source = self.passed[given] if said is EMPTY else self._bound(given, said)
-                self._check(given, source, hint, definition)
+                self._check(given, source, hint)
             elif given in definition.ambient:
                 inputs[given] = Ambient(definition.ambient[given])
             elif default is EMPTY:
@@ -164,17 +149,31 @@ class _Replacing:
         result: Source = made.result
         change = Rewriting(lambda o: o if o.node != name else projected(result, () if o.part is None else (o.part,)))
         whole = {node: change(source) for node, source in graph.whole.items() if node != name}
-        varies = _Varying({**graph.nodes, **made.nodes}, change)
+        varies = Over(
+            {
+                one.name: one
+                for node in graph.nodes.values()
+                for one in (node, *(made.nodes.values() if node.name == name else ()))
+            },
+            change.axis,
+        )
+        layers = [
+            gather._replace(over=tuple(map(change.axis, gather.over))) for gather in _layers(graph.whole.get(name))
+        ]
+
+        def mapped(source: Source, free: Set[Axis]) -> Source:
+            for gather in layers:
+                over = tuple(axis for axis in gather.over if axis in free)
+                source = gather._replace(source=source, over=over) if over else source
+            return source
+
         for inside in made.nodes:
-            one = made.whole.get(inside, Output(inside))
-            for gather in _layers(graph.whole.get(name)):
-                along = tuple(change.axis(axis) for axis in gather.over)
-                over = tuple(axis for axis in along if axis in varies(Output(inside)))
-                one = gather._replace(source=one, over=over) if over else one
+            one = mapped(made.whole.get(inside, Output(inside)), varies(Output(inside)))
             if isinstance(one, Gather):
                 whole[inside] = one
         aliases = {alias: change(source) for alias, source in graph.aliases.items()}
-        return made.nodes, change, whole, {**aliases, **made.aliases, name: change(graph.all_of(name))}
+        aliases |= {alias: mapped(source, varies(source)) for alias, source in made.aliases.items()}
+        return made.nodes, change, whole, {**aliases, name: change(graph.all_of(name))}
 
     # what fits
 
@@ -184,11 +183,11 @@ class _Replacing:
         self.hints[address] = hint
         return Param(address)
 
-    def _check(self, given: str, source: Source, wanted: Any, own: Any = None) -> None:
+    def _check(self, given: str, source: Source, wanted: Any) -> None:
         settled = not any(output.node in self.others for output in outputs(source))
         if type(source) is not Const and wanted is not EMPTY and settled:
             made = made_type(source, self.definitions, self.hints)
-            check_edge(self.name, given, made, wanted, source, self.definitions, own)
+            check_edge(self.name, given, made, wanted, source, self.definitions, self.whole_graph.descendants)
 
     def _check_taken(self, names: Sequence[str], called: str) -> None:
         for given in self.passed:
@@ -217,7 +216,7 @@ class _Checking:
                 if self._is_new(node.name) or any(self._is_new(output.node) for output in outputs(source)):
                     self._check_parts(source, f"{node.name}({given})")
                     self._check_edge(node, given, source)
-                    self._check_folds(source)
+                    check_folds(source, self._graph.name, self._definitions, self._hints)
         if self._graph.result is not None:
             self._check_parts(self._graph.result, f"the result of {self._graph.name}")
 
@@ -228,7 +227,7 @@ class _Checking:
         wanted = node.definition.hints.get(given, EMPTY)
         if type(source) is not Const and wanted is not EMPTY:
             made = made_type(source, self._definitions, self._hints)
-            check_edge(node.name, given, made, wanted, source, self._definitions, node.definition)
+            check_edge(node.name, given, made, wanted, source, self._definitions, self._graph.descendants)
 
     def _check_parts(self, source: Source, reader: str) -> None:
         for one in outputs(source):
@@ -239,42 +238,6 @@ class _Checking:
                     f"replace({one.node}=...): {reader} reads {one.node}.{one.part}, and what stands there now has no "
                     f"such part{near(one.part, parts) or f'. {has}'}"
                 )
-
-    def _check_folds(self, source: Source) -> None:
-        """Is there still what is mapped over, and a branch for each value that chooses?"""
-        for one in walk(source) if type(source) in NESTED else ():
-            if isinstance(one, Choice):
-                hint = made_type(one.selector, self._definitions, self._hints)
-                check_branches(one.label, hint, [value for value, _ in one.branches], default=one.default is not None)
-            elif isinstance(one, Item):
-                hint = made_type(one.axis.source, self._definitions, self._hints)
-                if not has_items(hint):
-                    kind = getattr(hint, "__name__", hint)
-                    raise GraphError(
-                        f"{one.axis.label} is one {kind} now, and was many, which {self._graph.name} maps over"
-                    )
-
-
-class _Varying:
-    """Over what sources vary: the axes of the items that they are made of, without those that are gathered."""
-
-    def __init__(self, nodes: Mapping[str, Node], change: Rewriting) -> None:
-        self._nodes, self._change = nodes, change
-        self._known: dict[str, frozenset[Axis]] = {}
-
-    def __call__(self, source: Source) -> frozenset[Axis]:
-        match source:
-            case Output(node, _):
-                if node not in self._known:
-                    self._known[node] = frozenset()
-                    self._known[node] = frozenset().union(*(self(s) for _, s in self._nodes[node].inputs))
-                return self._known[node]
-            case Item(axis, _):
-                return self(axis.source) | {self._change.axis(axis)}
-            case _:
-                found = frozenset[Axis]().union(*(self(one) for one in inner(source)))
-                over = [self._change.axis(axis) for axis in source.over] if isinstance(source, Gather) else []
-                return found.difference(over)
 
 
 def _layers(source: Source | None) -> list[Gather]:

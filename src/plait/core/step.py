@@ -109,11 +109,15 @@ class Step(Generic[P, R_co]):
         >>> size.bind(table="split.train").sources
         {'table': 'split.train'}
         """
-        self._check_inputs("bind", sources)
+        names = self.definition.input_names
         for name, source in sources.items():
-            check_source(self.name, name, source)
-        values = {name: value for name, value in self.values.items() if name not in sources}
-        return Step(self.definition, self.name, {**self.sources, **sources}, values)
+            if name not in names:
+                self._check_inputs("bind", sources)
+            if type(source) is not str:
+                check_source(self.name, name, source)
+        # what does not change is shared, since a graph may hold a hundred thousand of these
+        values = self.values and {name: value for name, value in self.values.items() if name not in sources}
+        return Step(self.definition, self.name, {**self.sources, **sources} if self.sources else sources, values)
 
     def with_(self, values: Mapping[str, Any] | None = None, /, **more: Any) -> "Step[P, R_co]":
         """The same step with values fixed for some inputs; text is text here, never a name.
@@ -128,7 +132,7 @@ class Step(Generic[P, R_co]):
         """
         given = {**(values or {}), **more}
         self._check_inputs("with_", given)
-        sources = {name: source for name, source in self.sources.items() if name not in given}
+        sources = self.sources and {name: source for name, source in self.sources.items() if name not in given}
         return Step(self.definition, self.name, sources, {**self.values, **given})
 
     @overload

@@ -16,7 +16,7 @@ from plait.core.choosing import check_branches
 from plait.core.definition import EMPTY
 from plait.core.edges import check_edge, has_items, has_keys, item_type, made_type
 from plait.core.grafting import Graft, grafted
-from plait.core.graph import Graph, Node, in_order
+from plait.core.graph import Graph, Node
 from plait.core.looping import check_marked
 from plait.core.references import Ref, as_source, references, structured
 from plait.core.sources import (
@@ -104,8 +104,7 @@ class Tracing:
             if ref._axes:
                 raise GraphError(f"{self.name} returns {ref._label}, which stands for one item; return a map's result")
         result = None if returned is None else as_source(returned)
-        nodes = in_order(self.name, self.nodes)
-        return Graph(self.name, nodes, self.inputs.parameters(), self.aliases, result, self.whole)
+        return Graph(self.name, self.nodes, self.inputs.parameters(), self.aliases, result, self.whole)
 
     # steps
 
@@ -151,7 +150,7 @@ class Tracing:
                 )
             else:
                 source = as_source(value)
-                self._check(step.name, name, source, hints.get(name, EMPTY), definition)
+                self._check(step.name, name, source, hints.get(name, EMPTY))
                 inputs.append((name, source))
         self._take(Node(step.name, definition, tuple(inputs)))
 
@@ -180,10 +179,10 @@ class Tracing:
                 found = frozenset[Axis]().union(*(self._over_what(one) for one in inner(source)))
                 return found.difference(source.over) if isinstance(source, Gather) else found
 
-    def _check(self, reader: str, name: str, source: Source, wanted: Any, own: Any = None) -> None:
+    def _check(self, reader: str, name: str, source: Source, wanted: Any) -> None:
         if type(source) is not Const and wanted is not EMPTY:
             made = made_type(source, self.definitions, self._hints)
-            check_edge(reader, name, made, wanted, source, self.definitions, own)
+            check_edge(reader, name, made, wanted, source, self.definitions)
 
     # other pipelines
 
@@ -222,6 +221,9 @@ class Tracing:
                 along = tuple(axis for axis in over if axis in self._varies.get(inside, ()))
                 if along:
                     self.whole[inside] = Gather(self.whole.get(inside, Output(inside)), along, bool(keyed), who)
+            for alias, source in made.aliases.items():
+                along = tuple(axis for axis in over if axis in self._over_what(source))
+                self.aliases[alias] = Gather(source, along, bool(keyed), who) if along else source
             if result is not None:
                 result = Gather(result, over, bool(keyed), who)
         if result is None:

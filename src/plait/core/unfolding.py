@@ -22,6 +22,7 @@ from plait.core.definition import EMPTY, near
 from plait.core.demand import unchosen
 from plait.core.extents import Context, Extent, Piece
 from plait.core.failure import Failure
+from plait.core.grafting import projected
 from plait.core.graph import Graph, Node
 from plait.core.looping import named
 from plait.core.sources import (
@@ -374,7 +375,7 @@ class Unfolding:
     ) -> Flat | None:
         if extent.sources is not None:
             source, at = extent.sources[place]
-            return self.plain(_within(source, path), at, waits, attempted=attempted)
+            return self.plain(projected(source, path), at, waits, attempted=attempted)
         found = extent.piece(place, path)
         if isinstance(found, Piece):
             self._look.take(found)
@@ -390,20 +391,3 @@ class Unfolding:
         default = EMPTY if choice.default is None else choice.default
         found: Source = chosen(choice.label, value, choice.branches, default)
         return found
-
-
-def _within(source: Source, path: tuple[str, ...]) -> Source:
-    """A field of an item that is the result of a node."""
-    if not path:
-        return source
-    match source:
-        case Output(node, None) if len(path) == 1:
-            return Output(node, path[0])
-        case Item(axis, known):
-            return Item(axis, known + path)
-        case Param(address, known):
-            return Param(address, known + path)
-        case Attempt(tried):
-            return Attempt(_within(tried, path))
-        case _:
-            raise PlaitError(f"a field {'.'.join(path)!r} is read of what is put together; read it in a step")

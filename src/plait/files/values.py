@@ -55,6 +55,15 @@ class File(PathLike[str]):
         os.replace(part, target)
         return target
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """In models, lists and unions: a `File`, or its path."""
+        return _in_models(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+        return {"type": "string", "format": "path"}
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, File) and self._path == other._path
 
@@ -106,6 +115,15 @@ class Dir(PathLike[str]):
         """The names of all that is in it, at any depth and in no order; those of folders end with a slash."""
         return _names(self._path, "", ())
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """In models, lists and unions: a `Dir`, or its path."""
+        return _in_models(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> Any:
+        return {"type": "string", "format": "directory-path"}
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Dir) and self._path == other._path
 
@@ -150,6 +168,27 @@ def _numbered(number: int) -> File | Dir:
     if files is None or isinstance(files, dict):
         raise PlaitError("a value that was written with files in it is read by plait only, which knows where they are")
     return files[number]
+
+
+def _in_models(cls: type[Any]) -> Any:
+    """How pydantic makes one from a path. Its schemas are plain data, so that nothing of it is needed here."""
+
+    def made(value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, (str, PathLike)):
+            raise ValueError(f"a {type(value).__name__} is given, and the path of a {cls.__name__} is wanted")
+        try:
+            return cls(value)
+        except PlaitError as error:
+            raise ValueError(str(error)) from None
+
+    return {
+        "type": "lax-or-strict",  # so that in File | str a text is a text
+        "strict_schema": {"type": "is-instance", "cls": cls},
+        "lax_schema": {"type": "function-plain", "function": {"type": "no-info", "function": made}},
+        "serialization": {"type": "function-plain", "function": str, "when_used": "json"},
+    }
 
 
 def _local(text: str) -> str:

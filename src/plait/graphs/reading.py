@@ -1,24 +1,26 @@
 """A graph from YAML: its form is checked first, then what may be imported, and then it is wired as any other."""
 
-import keyword
 import re
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plait import parameters
 from plait.configuration import parsed
 from plait.core.builder import build
-from plait.core.definition import near
-from plait.core.graph import Graph
-from plait.core.sources import Collect, Const, Param, Source
+from plait.core.definition import EMPTY, near
+from plait.core.graph import Graph, Parameter
+from plait.core.sources import params
 from plait.core.step import Step
 from plait.errors import GraphError, ParameterError
+from plait.graphs import types
+from plait.graphs.allowing import check_allowed, check_step, class_at, step_at
+from plait.graphs.checking import check_maps
+from plait.graphs.folds import Folds
 from plait.items import Wiring
 from plait.pipeline import Pipeline
 
-_TOP = ("pipeline", "nodes", "inputs", "defaults", "result", "names", "params")
-_NODE = ("step", "reads", "with")
+_TOP = ("pipeline", "axes", "nodes", "inputs", "types", "defaults", "result", "names", "params")
+_NODE = ("step", "maps", "reads", "with")
 _NAME = re.compile(r"[^\W\d]\w*(/[^\W\d]\w*)*")
 
 
@@ -26,14 +28,24 @@ def from_yaml(text: str, *, allow: Sequence[str]) -> Pipeline[..., Any]:
     """The pipeline that YAML says.
 
     `allow` lists the modules that may be imported: `"shop.steps"` is this one, `"shop.*"` is `shop` and all that is in
-    it. Only steps are taken from them; but to import a module runs it. Raises `GraphError` for modules that are not
-    allowed, before anything is imported, and for what does not fit, with the near miss.
+    it. Only steps are taken from them, and classes that are types of parameters; but to import a module runs it. Raises
+    `GraphError` for modules that are not allowed, before anything is imported, and for what does not fit, with the
+    near miss.
     """
     content = content_of(text)
     nodes = content["nodes"]
     for node, said in nodes.items():
-        _check_allowed(node, said.get("step"), allow)
-    return assembled(content, {node: _imported(node, said["step"]) for node, said in nodes.items()})
+        check_step(node, said.get("step"), allow)
+
+    def allowed(place: str) -> Any:
+        check_allowed("types", place.rpartition(".")[0] or place, allow)
+        return Any
+
+    _typed(content, allowed)
+    try:
+        return assembled(content, {node: step_at(node, said["step"]) for node, said in nodes.items()}, class_at)
+    except RecursionError:
+        raise GraphError(f"{content['pipeline']}: it is nested too deep") from None
 
 
 def _check_keys(said: Any, known: Sequence[str], where: str) -> None:
@@ -50,33 +62,6 @@ def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise GraphError(f"{key}: write names and values")
     return found
-
-
-def _check_allowed(node: str, place: Any, allow: Sequence[str]) -> None:
-    if isinstance(allow, str):
-        raise GraphError(f"allow={allow!r}: give a list: allow=[{allow!r}]")
-    module, colon, name = place.partition(":") if isinstance(place, str) else ("", "", "")
-    if not colon or not all(_is_name(piece) for piece in (*module.split("."), name)):
-        raise GraphError(f"{node}: {place!r} names no step; write step: module:name")
-    if not any(_allows(pattern, module) for pattern in allow):
-        listed = ", ".join(map(repr, allow)) or "nothing"
-        raise GraphError(f"{node}: {module} is not among the modules that may be imported (allow has {listed})")
-
-
-def _allows(pattern: str, module: str) -> bool:
-    """Does a pattern allow a module? `shop.*` is `shop` and what is in it.
-
-    >>> _allows("shop.*", "shop.steps"), _allows("shop.*", "shopping"), _allows("shop", "shop.steps")
-    (True, False, False)
-    """
-    package, star, rest = pattern.partition(".*")
-    if not all(_is_name(piece) for piece in package.split(".")) or rest:
-        raise GraphError(f"allow={pattern!r}: name a module (shop.steps), or all in a package (shop.*)")
-    return module == package or (bool(star) and module.startswith(f"{package}."))
-
-
-def _is_name(text: str) -> bool:
-    return text.isidentifier() and not keyword.iskeyword(text)
 
 
 def content_of(text: str) -> dict[str, Any]:
@@ -99,17 +84,24 @@ def content_of(text: str) -> dict[str, Any]:
     return content
 
 
-def assembled(content: Mapping[str, Any], known: Mapping[str, Step[..., Any]]) -> Pipeline[..., Any]:
-    """The pipeline of a text, with the steps that it names."""
-    steps = tuple(_step(node, said, known[node]) for node, said in content["nodes"].items())
-    graph = parameters.with_constants_admitted(build(content["pipeline"], steps, content.get("inputs")))
-    graph = _completed(graph, _mapping(content, "defaults"), content, _mapping(content, "names"))
+def assembled(
+    content: Mapping[str, Any], known: Mapping[str, Step[..., Any]], found: Callable[[str], Any]
+) -> Pipeline[..., Any]:
+    """The pipeline of a text, with the steps that it names; `found` gives the classes that it names."""
+    name, said = content["pipeline"], content["nodes"]
+    maps = {node: one["maps"] for node, one in said.items() if "maps" in one}
+    definitions = {node: step.definition for node, step in known.items()}
+    folds = Folds(name, _mapping(content, "axes"), maps, definitions)
+    steps = tuple(_step(node, one, known[node], folds) for node, one in said.items())
+    graph = parameters.with_constants_admitted(build(name, steps, content.get("inputs"), folds.whole))
+    graph = _completed(graph, content, folds, _typed(content, found))
+    check_maps(graph)
     made: Pipeline[..., Any] = object.__new__(Pipeline)
-    made._set(graph, {}, {}, None, Wiring(steps, content.get("inputs")))
+    made._set(graph, {}, {}, None, Wiring(None if graph.folded else steps, content.get("inputs")))
     return made.with_(_mapping(content, "params"))
 
 
-def _step(node: str, said: Mapping[str, Any], found: Step[..., Any]) -> Step[..., Any]:
+def _step(node: str, said: Mapping[str, Any], found: Step[..., Any], folds: Folds) -> Step[..., Any]:
     definition = found.definition
     reads, values = _mapping(said, "reads"), _mapping(said, "with")
     names = definition.input_names
@@ -118,65 +110,34 @@ def _step(node: str, said: Mapping[str, Any], found: Step[..., Any]) -> Step[...
             raise GraphError(f"{node}: {definition.name} has no {given!r}{near(str(given), names)}")
         if given in reads and given in values:
             raise GraphError(f"{node}: {given!r} is under reads: and under with:; keep one")
-    sources = {given: _spec(one, f"{node}.{given}") for given, one in reads.items()}
+    sources = {given: folds.spec(one, f"{node}.{given}") for given, one in reads.items()}
     kept = {given: one for given, one in found.values.items() if given not in sources}
     bound = {given: one for given, one in found.sources.items() if given not in values}
     return Step(definition, node, {**bound, **sources}, {**kept, **values})
 
 
-def _imported(node: str, place: str) -> Step[..., Any]:
-    module, _, name = place.partition(":")
-    try:
-        found = vars(import_module(module)).get(name)
-    except ImportError as error:
-        raise GraphError(f"{node}: {module} cannot be imported: {error}") from error
-    if isinstance(found, Step):
-        return found
-    steps = [one for one, value in vars(import_module(module)).items() if isinstance(value, Step)]
-    what = "is no step" if found is not None else "is not there"
-    listed = f". It has {', '.join(steps) or 'no steps'}"
-    raise GraphError(f"{node}: {place} {what}{near(name, steps) or listed}")
+def _typed(content: Mapping[str, Any], found: Callable[[str], Any]) -> dict[str, tuple[Any, ...]]:
+    """The types of parameters that are not those of the steps that read them."""
+    said = {address: one if isinstance(one, list) else [one] for address, one in _mapping(content, "types").items()}
+    return {address: tuple(types.read(text, found) for text in texts) for address, texts in said.items()}
 
 
-def _spec(said: Any, where: str) -> Any:
-    """What a node reads, as `bind` takes it."""
-    if isinstance(said, str):
-        return said
-    if isinstance(said, list):
-        return [_spec(one, where) for one in said]
-    if isinstance(said, dict) and set(said) == {"param"} and isinstance(said["param"], str):
-        return Param(said["param"])
-    if isinstance(said, dict) and set(said) == {"value"}:
-        return Const(said["value"])
-    if isinstance(said, dict) and set(said) == {"tuple"} and isinstance(said["tuple"], list):
-        return tuple(_spec(one, where) for one in said["tuple"])
-    if isinstance(said, dict) and set(said) == {"dict"} and isinstance(said["dict"], dict):
-        return {key: _spec(one, where) for key, one in said["dict"].items()}
-    raise GraphError(
-        f"{where}: write the name of a node, part or parameter, a list of these, {{dict: {{key: name}}}}, "
-        f"{{tuple: [...]}}, {{param: name}} or {{value: ...}}"
-    )
-
-
-def _completed(
-    graph: Graph, defaults: Mapping[str, Any], content: Mapping[str, Any], names: Mapping[str, Any]
-) -> Graph:
-    """The graph with what no step says: defaults of the pipeline, what it returns, and names of results."""
+def _completed(graph: Graph, content: Mapping[str, Any], folds: Folds, typed: Mapping[str, tuple[Any, ...]]) -> Graph:
+    """The graph with what no step says: types and defaults of the pipeline, what it returns, and names of results."""
+    result = folds.source(content["result"], "result") if "result" in content else None
+    names = {name: folds.source(one, name) for name, one in _mapping(content, "names").items()}
     known = dict(graph.parameters)
+    for name, source in (*names.items(), *(() if result is None else (("result", result),))):
+        for read in params(source):
+            known.setdefault(read.address, Parameter(read.address, (), EMPTY, (f"{name}({read.address})",)))
+    defaults = _mapping(content, "defaults")
+    for section, said in (("types", typed), ("defaults", defaults)):
+        for address in said:
+            if address not in known:
+                hint = near(str(address), list(known))
+                raise GraphError(f"{section}: {graph.name} has no parameter {address!r}{hint}")
+    for address, hints in typed.items():
+        known[address] = known[address]._replace(hints=hints)
     for address, default in defaults.items():
-        if address not in known:
-            raise GraphError(f"defaults: {graph.name} has no parameter {address!r}{near(str(address), list(known))}")
         known[address] = known[address]._replace(default=parameters.admitted(known[address], default))
-    result = _found(graph, _spec(content["result"], "result")) if "result" in content else None
-    aliases = {**graph.aliases, **{name: _found(graph, _spec(one, name)) for name, one in names.items()}}
-    return Graph(graph.name, graph.nodes, known, aliases, result, graph.whole)
-
-
-def _found(graph: Graph, spec: Any) -> Source:
-    if isinstance(spec, Mapping):
-        return Collect(dict, tuple(_found(graph, one) for one in spec.values()), tuple(spec))
-    if isinstance(spec, (Param, Const)):
-        return spec
-    if isinstance(spec, (list, tuple)):
-        return Collect(type(spec), tuple(_found(graph, one) for one in spec))
-    return graph.source(spec)
+    return Graph(graph.name, graph.nodes, known, {**graph.aliases, **names}, result, graph.whole)

@@ -14,7 +14,6 @@ from plait.runtime.naming import Naming
 from plait.runtime.randomness import shared_by
 from plait.runtime.resolve import Surface, seed_of
 
-
 _NUMBERS = frozenset({bool, float, int, type(None)})
 
 

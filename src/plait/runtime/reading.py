@@ -19,6 +19,13 @@ class Missing(Exception):  # noqa: N818 - no error: it says which node something
         self.node = node
 
 
+class AsText(str):
+    """The text of a parameter of a run of the past, where history does not say its value."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Reading:
     """Finds out which nodes of a run a source is made of; of a run of the past, by looking at its values."""
 

@@ -14,7 +14,7 @@ from plait.core.records import Artifact, part_of
 from plait.core.sources import Ambient, Collect, Const, Flat, Output, Param, Source
 from plait.core.step import Step
 from plait.errors import ArtifactLost, GraphError, NodeFailed, PlaitError
-from plait.runtime.reading import Missing, Reading
+from plait.runtime.reading import AsText, Missing, Reading
 from plait.runtime.request import MEMORY, State
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Run(Generic[R_co]):
         self._vault = vault
         self._targets = tuple(targets)
         self._recount: Callable[[Run[Any], str], str] | None = None  # given by who knows where the history is
+        self._drawn: Callable[[Run[Any]], str] | None = None  # given by who can draw
 
     @property
     def ok(self) -> bool:
@@ -154,6 +155,9 @@ class Run(Generic[R_co]):
     def __repr__(self) -> str:
         return f"<run {self.id}: {self.report()}>"
 
+    def _repr_html_(self) -> str | None:
+        return None if self._drawn is None else self._drawn(self)
+
     # from addresses to values
 
     def _source(self, key: Any) -> Source:
@@ -187,7 +191,13 @@ class Run(Generic[R_co]):
             case Output():
                 return self._vault.share(self._held(plain))
             case Param(address, path):
-                return field_at(self.params[address], path)
+                value = self.params[address]
+                if isinstance(value, AsText):
+                    raise PlaitError(
+                        f"{address} was {value}, of which history keeps only this text. Read a node by its own name, "
+                        f"or one item of it: {', '.join(list(self._state.states)[:8])}"
+                    )
+                return field_at(value, path)
             case Const(value):
                 return value
             case Collect(kind, items, keys):

@@ -1,6 +1,7 @@
 """A graph for people: as text, for Mermaid, as HTML with an SVG of our own."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from html import escape
 from os import PathLike, fspath
@@ -26,10 +27,12 @@ from plait.core.sources import (
     params,
 )
 from plait.show import svg as pictures
+from plait.show.report import counted
 from plait.show.sketch import Box, Sketch, Wire
 from plait.show.values import printable
 
 _SAID_FIRST = ("failed", "skipped", "run", "wait", "hit", "given")
+_MOST = 1000  # nodes that are drawn in a notebook
 _STATES = {"hit": "up to date", "skipped": "not run", "wait": "waits"}
 
 
@@ -59,8 +62,16 @@ def strands(name: str, source: Source) -> Iterator[Output | Param | Dial]:
             assert_never(source)
 
 
-def sketch(graph: Graph, states: Mapping[str, str] | None = None) -> Sketch:
-    """What a drawing shows. A parameter that one node reads, and that has a default, is a dial of that node."""
+def sketch(graph: Graph, states: Mapping[str, str] | None = None, values: Mapping[str, Any] | None = None) -> Sketch:
+    """What a drawing shows. A parameter that one node reads, and that has a default, is a dial of that node.
+
+    `states` are those of nodes and of their items, `values` those of parameters, by address.
+    """
+    states, values = states or {}, values or {}
+    items: dict[str, Counter[str]] = {}  # of mapped nodes, by what became of them
+    for name, state in states.items():
+        if "[" in name:
+            items.setdefault(node_of(name), Counter())[state] += 1
     inputs: dict[tuple[str, str], Box] = {}
     nodes: dict[tuple[str, str], Box] = {}
     wires: dict[tuple[Any, ...], Wire] = {}
@@ -68,6 +79,7 @@ def sketch(graph: Graph, states: Mapping[str, str] | None = None) -> Sketch:
     shared = _shared(graph)
     for name, node in graph.nodes.items():
         dials = [_each(graph, name)] if name in graph.whole else []
+        dials += [counted(items[name])] if name in items else []
         for given, source in node.inputs:
             wanted = node.definition.hints.get(given, EMPTY)
             made = made_type(source, definitions)
@@ -75,31 +87,23 @@ def sketch(graph: Graph, states: Mapping[str, str] | None = None) -> Sketch:
             for strand in strands(given, source):
                 wire = _wire(strand, shared, ("node", name), checked)
                 if wire is None:
-                    dials.append(_dial(strand, graph))
+                    dials.append(_dial(strand, graph, values))
                     continue
                 known = wires.setdefault(wire[:3], wire)
                 wires[wire[:3]] = known._replace(checked=known.checked and wire.checked)
                 if isinstance(strand, Param):
-                    inputs.setdefault(wire.source, _input(graph.parameters[strand.address]))
-        state = _state(name, states or {}, mapped=name in graph.whole)
-        nodes["node", name] = Box(name, "node", _about(node, state), tuple(dict.fromkeys(dials)), (), state)
+                    inputs.setdefault(wire.source, _input(graph.parameters[strand.address], values))
+        state = states.get(name) or next((one for one in _SAID_FIRST if one in items.get(name, ())), "")
+        nodes["node", name] = Box(name, "node", _about(node, state, dials), tuple(dict.fromkeys(dials)), (), state)
     for key, box in nodes.items():
         read = {wire.part for wire in wires.values() if wire.source == key}
         nodes[key] = box._replace(parts=tuple(part for part in graph.nodes[box.name].definition.parts if part in read))
-    return Sketch(graph.name, {**inputs, **nodes}, list(wires.values()))
+    return Sketch(graph.name, {**inputs, **nodes}, list(wires.values()), counted=not items)
 
 
 def _each(graph: Graph, node: str) -> str:
     """What a mapped node varies over; maps within maps follow each other, what is zipped is joined by a plus."""
     return ", ".join(" + ".join(axis.label for axis in group) for group in graph.axes(node))
-
-
-def _state(node: str, states: Mapping[str, str], *, mapped: bool) -> str:
-    """What became of a node; of a mapped one, what became of the item that most is to be said of."""
-    if not mapped or node in states:
-        return states.get(node, "")
-    found = {state for name, state in states.items() if node_of(name) == node}
-    return next((state for state in _SAID_FIRST if state in found), "")
 
 
 def _shared(graph: Graph) -> set[str]:
@@ -119,20 +123,21 @@ def _wire(strand: Output | Param | Dial, shared: set[str], target: tuple[str, st
     return None
 
 
-def _dial(strand: Output | Param | Dial, graph: Graph) -> str:
+def _dial(strand: Output | Param | Dial, graph: Graph, values: Mapping[str, Any]) -> str:
     if isinstance(strand, Param):
-        default = graph.parameters[strand.address].default
-        return f"{'.'.join((strand.address.rpartition('.')[2], *strand.path))} = {_short(default)}"
+        value = values.get(strand.address, graph.parameters[strand.address].default)
+        return f"{'.'.join((strand.address.rpartition('.')[2], *strand.path))} = {_short(value)}"
     return strand.text if isinstance(strand, Dial) else ""
 
 
-def _input(parameter: Parameter) -> Box:
+def _input(parameter: Parameter, values: Mapping[str, Any]) -> Box:
     hint = f": {describe(parameter.hints[0])}" if parameter.hints else ""
-    dials = () if parameter.required else (f" = {_short(parameter.default)}",)
+    value = values.get(parameter.address, parameter.default)
+    dials = () if value is EMPTY else (f" = {_short(value)}",)
     return Box(parameter.address, "input", f"{parameter.address}{hint}{''.join(dials)}", dials)
 
 
-def _about(node: Node, state: str) -> str:
+def _about(node: Node, state: str, dials: Sequence[str]) -> str:
     """What a node says when one points at it: its first line, what it does, all it is set to."""
     definition = node.definition
     hints = definition.hints
@@ -140,7 +145,8 @@ def _about(node: Node, state: str) -> str:
     returns = "" if definition.returns is EMPTY else f" -> {describe(definition.returns)}"
     doc = (getattr(definition.fn, "__doc__", None) or "").strip().partition("\n")[0]
     head = f"{node.name}{f', {_STATES.get(state, state)}' if state else ''}"
-    return "\n".join(line for line in (head, f"{definition.name}({', '.join(typed)}){returns}", doc) if line)
+    first = f"{definition.name}({', '.join(typed)}){returns}"
+    return "\n".join(line for line in (head, first, doc, ", ".join(dict.fromkeys(dials))) if line)
 
 
 def _short(value: object) -> str:
@@ -207,9 +213,19 @@ def svg(graph: Graph, states: Mapping[str, str] | None = None) -> str:
     return pictures.drawn(sketch(graph, states), alone=True)
 
 
-def html(graph: Graph, states: Mapping[str, str] | None = None) -> str:
+def html(graph: Graph, states: Mapping[str, str] | None = None, values: Mapping[str, Any] | None = None) -> str:
     """A piece of HTML, for a notebook or another page."""
-    return f'<div style="overflow-x:auto">{pictures.drawn(sketch(graph, states))}</div>'
+    return f'<div style="overflow-x:auto">{pictures.drawn(sketch(graph, states, values))}</div>'
+
+
+def cell(graph: Graph, states: Mapping[str, str] | None = None, values: Mapping[str, Any] | None = None) -> str:
+    """What a notebook shows of a graph: the drawing, unless it would make the notebook slow."""
+    if len(graph.nodes) <= _MOST:
+        return html(graph, states, values)
+    return (
+        f"<div>{escape(graph.name)} has {len(graph.nodes):,} nodes, which are too many to draw here; to see some of "
+        f"them: <code>{escape(graph.name)}.select(...)</code></div>"
+    )
 
 
 def page(graph: Graph, states: Mapping[str, str] | None = None) -> str:

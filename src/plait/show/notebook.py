@@ -52,12 +52,12 @@ def drawn(tally: Tally) -> str:
         head = (
             f"<b>{escape(tally.pipeline)}</b> "
             f'<progress value="{tally.done}" max="{total}" style="vertical-align:middle"></progress> '
-            f"{tally.done} of {tally.total}{_dim(' · ' + counted(tally.counts)) if tally.counts else ''}"
+            f"{tally.done} of {tally.total}{dim(' · ' + counted(tally.counts)) if tally.counts else ''}"
         )
     else:
         head = escape(tally.sentence())
-    lines = [_notable(notable) for notable in _worth(tally.notable)]
-    lines += [f"▸ {escape(node)} {_dim(readable(tally.elapsed(node)))}" for node in list(tally.running)[:_SHOWN]]
+    lines = [noted(notable) for notable in _worth(tally.notable)]
+    lines += [f"▸ {escape(node)} {dim(readable(tally.elapsed(node)))}" for node in list(tally.running)[:_SHOWN]]
     inner = "".join(f'<div style="margin-left:1em">{line}</div>' for line in lines)
     return f'<div style="font-size:90%;line-height:1.5">{head}{inner}</div>'
 
@@ -68,12 +68,14 @@ def _worth(notable: list[Notable]) -> list[Notable]:
     return [one for one in notable if one in worth]
 
 
-def _notable(notable: Notable) -> str:
+def noted(notable: Notable) -> str:
+    """A node that took long, or failed, in a line."""
     if not notable.error:
-        return f'<span style="color:#2e9e5b">✓</span> {escape(notable.node)} {_dim(readable(notable.seconds))}'
+        return f'<span style="color:#2e9e5b">✓</span> {escape(notable.node)} {dim(readable(notable.seconds))}'
     first = escape(notable.error.partition("\n")[0])
     return f'<span style="color:#d64545">✗ {escape(notable.node)}</span> {first}'
 
 
-def _dim(text: str) -> str:
+def dim(text: str) -> str:
+    """Words beside others."""
     return f'<span style="opacity:.6">{escape(text)}</span>'

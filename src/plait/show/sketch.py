@@ -29,3 +29,4 @@ class Sketch(NamedTuple):
     name: str
     boxes: dict[tuple[str, str], Box]
     wires: list[Wire]
+    counted: bool = True  # is each node one box? Not where a mapped one is drawn once for all its items

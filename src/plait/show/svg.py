@@ -152,7 +152,8 @@ def _legend(sketch: Sketch, frame: _Frame) -> str:
     states = [box.state for box in sketch.boxes.values() if box.state in COLOURS]
     at, found = _MARGIN, ""
     for state in (state for state in COLOURS if state in states):
-        said = f"{states.count(state)} {_WORDS.get(state, state)}"
+        word = _WORDS.get(state, state)
+        said = f"{states.count(state)} {word}" if sketch.counted else word
         found += (
             f'<circle cx="{at + 4:.0f}" cy="{frame.height + 8:.0f}" r="4" fill="{COLOURS[state]}" fill-opacity=".8"/>'
             f'<text x="{at + 12:.0f}" y="{frame.height + 11.5:.0f}" font-size="10">{escape(said)}</text>'

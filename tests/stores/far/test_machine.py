@@ -7,8 +7,8 @@ import warnings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plait.core.lines import dumps
 from plait.core.records import Artifact
+from plait.lines import dumps
 from plait.stores.layered import entries
 from plait.stores.layered.sending import place_of
 from plait.stores.layered.signing import Keyring, UnsignedError, UnsoundError

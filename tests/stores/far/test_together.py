@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from plait import Pipeline, step
-from plait.core.lines import dumps
 from plait.errors import ArtifactLost
+from plait.lines import dumps
 from plait.storage import Layered, Local, Remote
 from plait.stores.layered import entries
 from plait.stores.layered.signing import Keyring, day_of

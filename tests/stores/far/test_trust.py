@@ -14,9 +14,9 @@ from blake3 import blake3
 
 from plait import Pipeline, plugins, step
 from plait.core.digest import Digest, Key, digest
-from plait.core.lines import dumps
 from plait.core.records import Artifact
 from plait.errors import ArtifactLost
+from plait.lines import dumps
 from plait.opening import vault_of
 from plait.runtime import naming
 from plait.stores.layered import entries, telling

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from blake3 import blake3
 
 from plait.core.digest import Digest, Key
-from plait.core.lines import dumps, loads, reader
 from plait.core.records import Acceptance, Artifact, Record
+from plait.lines import dumps, loads, reader
 from plait.ports import RunRow
 
 RECORD, NEWEST, CODE, RUN, ACCEPTANCE = range(1, 6)

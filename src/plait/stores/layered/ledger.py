@@ -6,9 +6,9 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from plait.core.digest import Digest, Key
-from plait.core.lines import dumps
 from plait.core.records import Acceptance, Record, refers
 from plait.errors import StoreError
+from plait.lines import dumps
 from plait.ports import Ledger, RunRow
 from plait.stores.layered import entries
 from plait.stores.layered.mirror import Mirror, is_news

@@ -1,8 +1,8 @@
 """What the bodies of entries say: JSON and plain bytes, read with nothing but a parser."""
 
 from plait.core.digest import Digest, Key
-from plait.core.lines import dumps, loads, reader
 from plait.core.records import Acceptance, Record
+from plait.lines import dumps, loads, reader
 from plait.ports import RunRow
 
 _TROUBLE = (ValueError, RecursionError)

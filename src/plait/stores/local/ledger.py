@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from plait.core.digest import Digest, Key
-from plait.core.lines import dumps
 from plait.core.records import Acceptance, Record
 from plait.errors import StoreError
+from plait.lines import dumps
 from plait.ports import RunRow
 from plait.stores.local import owners, pins, recovery, segments, sqlite
 from plait.stores.local.absent import Absent
