@@ -62,7 +62,7 @@ def session(root, number=0):
     yield Claim("blob", blob, BLOBS["adopted"])
     store.blobs.remember("where", "there")
     assert store.blobs.recall("where") in ("there", "")
-    yield from _damaged(store)
+    yield from _damaged(store, number)
     yield from _recorded(store, number)
     with closing(store.ledger()) as ledger:
         yield _added(ledger, f"another {number}")
@@ -71,8 +71,8 @@ def session(root, number=0):
     yield Claim("durable")
 
 
-def _damaged(store):
-    content = BLOBS["mended"]
+def _damaged(store, number):
+    content = BLOBS["mended"] + b"%d" % number  # one of its own: what an earlier session kept must stay as it is
     blob, _ = store.blobs.put(lambda file: file.write(content))
     place = Path(store.root, "blobs", blob[:2], blob[2:])
     with _beside(), open(place, "r+b") as file:  # as a bad disk would

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from plait.core.digest import digest
 from plait.core.records import Acceptance, Record
 from plait.errors import StoreError
-from plait.stores.local import create, recovery, segments, sqlite
+from plait.ports import Limits
+from plait.stores.local import create, index, recovery, segments, sqlite
 from plait.stores.local import ledger as module
 from plait.testing.stores import record, run
 from stores.harness import elsewhere, forked, given_to_nobody, joined, unprivileged
@@ -390,18 +391,51 @@ def test_an_index_made_again_under_a_writer_loses_nothing(tmp_path):
 def test_an_index_made_again_stays_in_its_file_unless_that_is_damaged(tmp_path):
     store = create(tmp_path)
     kept(store, record("a"), record("b"))
-    index = tmp_path / "index.sqlite"
-    before = index.stat().st_ino
+    place = tmp_path / "index.sqlite"
+    before = place.stat().st_ino
     with closing(store.ledger()) as reader:
-        with closing(sqlite3.connect(index)) as other, other:
+        with closing(sqlite3.connect(place)) as other, other:
             other.execute("DELETE FROM records")
         store.rebuild()
-        assert index.stat().st_ino == before
+        assert place.stat().st_ino == before
         assert reader.find([digest("a")])
-        index.write_bytes(b"SQLite format 3\0" + b"?" * 4000)
+        place.write_bytes(b"SQLite format 3\0" + b"?" * 4000)
         store.rebuild()
-    assert index.stat().st_ino != before
+    assert place.stat().st_ino != before
     assert len(everything(store)) == 2
+
+
+def test_what_a_clean_up_took_from_an_index_that_replaced_ours_is_not_found(tmp_path):
+    store = create(tmp_path)
+    kept(store, record("a"), record("b"))
+    with closing(store.ledger()) as ledger:
+        newer = tmp_path / "newer"
+        shutil.copy(tmp_path / "index.sqlite", newer)
+        with closing(sqlite3.connect(newer)) as other, other:
+            other.execute("DELETE FROM records WHERE key = ?", [index.short(record("a").key)])
+        os.replace(newer, tmp_path / "index.sqlite")
+        assert ledger.find([record("a").key]) == {}
+        assert ledger.find([record("b").key])
+
+
+def test_a_clean_up_while_a_writer_ends_does_not_make_the_index_anew(tmp_path, monkeypatch):
+    store, taken = create(tmp_path), []
+    for name in "abc":
+        kept(store, record(name))
+    before = os.stat(tmp_path / "index.sqlite").st_ino
+
+    def finish(self, real=segments.Writer.finish):
+        real(self)
+        names = set(os.listdir(tmp_path / "segments"))
+        store.upkeep().collect(Limits(age=0.0, size=0, grace=3600.0))
+        taken.append(names - set(os.listdir(tmp_path / "segments")))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments.Writer, "finish", finish)
+        kept(store, record("d"))
+    assert taken[0], "nothing was written anew"
+    assert found(store, "a", "b", "c", "d").keys() == {"a", "b", "c", "d"}
+    assert os.stat(tmp_path / "index.sqlite").st_ino == before
 
 
 def test_what_a_writer_gave_to_an_index_while_another_one_was_made_is_not_lost(tmp_path):

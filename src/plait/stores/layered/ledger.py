@@ -66,16 +66,20 @@ class LayeredLedger:
         return sorted([*ours, *new], key=lambda record: record.made, reverse=True)[:limit] if new else ours
 
     def add(self, record: Record, *, newest: bool = False) -> None:
-        """Keeps a record before it returns; it is sent after its blobs, and nobody waits for that."""
+        """Keeps a record before it returns; it is sent after its blobs, and nobody waits for that.
+
+        It is to be sent before it is kept here: were it the other way round, what a killed run had just kept would
+        never be sent, since the next one has it and does not make it again.
+        """
         self._made.add(record.run)
         theirs = None if newest else self._computed_elsewhere(record.key)
         if theirs is not None and theirs.artifact.digest != record.artifact.digest:
             self._differs(theirs)
             return
-        self._near.add(record, newest=newest)
         if not refers(record.artifact):  # to a file of this machine
             kind = entries.NEWEST if newest else entries.RECORD
             self._send(kind, dumps(record), list(entries.blobs(record.artifact)))
+        self._near.add(record, newest=newest)
 
     def _computed_elsewhere(self, key: Key) -> Record | None:
         theirs = self._mirror.ledger.find([key]).get(key)
@@ -100,11 +104,11 @@ class LayeredLedger:
 
     def add_code(self, code: Digest, manifest: bytes) -> None:
         """Keeps what a code digest is made of, and sends it, unless others have it."""
-        self._near.add_code(code, manifest)
         if code not in self._codes:
             self._codes.add(code)
             if self._mirror.ledger.code(code) is None:
                 self._send(entries.CODE, entries.code_body(code, manifest))
+        self._near.add_code(code, manifest)
 
     def code(self, code: Digest) -> bytes | None:
         """What a code digest is made of."""

@@ -53,7 +53,8 @@ class Ahead:
             before = index.changes()
             rows = index.following(short, self._size)
             hold([name for name, _ in rows])
-            entries = [entry, *(found for _, found in rows)] if index.changes() == before else [entry]
+            ours = index.changes() == before and not index.moved()
+            entries = [entry, *(found for _, found in rows)] if ours else [entry]
         except sqlite.errors():  # whoever is asked next will say so, and mend it
             return
         for found in entries:

@@ -22,7 +22,7 @@ from zlib import crc32
 from plait.core.retention import blobs_of, condemned
 from plait.errors import StoreError
 from plait.ports import Collected, Limits
-from plait.stores.local import catalogue, compacting, locks, pins, recovery, segments
+from plait.stores.local import catalogue, compacting, locks, pins, recovery, segments, sqlite
 from plait.stores.local.bodies import record_of
 from plait.stores.local.catalogue import Catalogue
 from plait.stores.local.index import Amendment, Index, Rows, connect, number, short
@@ -65,7 +65,14 @@ class _Collection:
             self.pins = pins.living(layout, sweep=True)
             self.catalogue = catalogue.read(layout)
             self._refuse_the_unknown()
-            self.rescued = set(_blobs_of_rows(index, self.catalogue))
+            try:
+                self.rescued = set(_blobs_of_rows(index, self.catalogue))
+            except sqlite.errors() as error:
+                if not sqlite.broken(error):
+                    raise
+                self.rescued = set()  # it says nothing that could be believed
+                index.close()
+                index = recovery.mended(layout)
         finally:
             index.close()
         self.horizon = min([int((self.now - limits.grace - _TICK) * 1e9), *(pin.born for pin in self.pins)])

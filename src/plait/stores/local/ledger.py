@@ -96,7 +96,17 @@ class LocalLedger:
             return []
         names = list(map(short, asked))
         pins.hold(self._layout, names)
+        if self._index.moved():  # then a clean-up that did not see what we hold took nothing out of ours
+            self._follow()
         return self._found(names)
+
+    def _follow(self) -> None:
+        """Another one has made the index again: ours is that one from now on."""
+        self._ahead.clear()
+        self._absent.clear()
+        old, self._index = self._index, recovery.opened(self._layout)
+        if old is not None:
+            old.close()
 
     def _found(self, names: Sequence[bytes]) -> list[Entry]:
         if self._index is None:
@@ -236,8 +246,10 @@ class LocalLedger:
                 return
             self._closed = True
             try:
-                self._durably(self._writer.finish)
+                self._durably(self._writer.sync)
                 self._flush(final=True)
+                # last: from then on a clean-up may write the segment anew, and the index must not hear of it any more
+                self._durably(self._writer.finish)
             finally:
                 if self._index is not None:
                     self._index.close()
@@ -305,8 +317,7 @@ class LocalLedger:
                 self._index = recovery.opened(self._layout, self._pending.rows())
             else:
                 if self._index.moved():  # the new one may lack what we gave to the old one: that has to be read
-                    old, self._index = self._index, recovery.opened(self._layout)
-                    old.close()
+                    self._follow()
                 self._index.write(self._pending.rows())
         except sqlite.errors() as error:
             if not sqlite.broken(error):
