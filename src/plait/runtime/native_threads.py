@@ -41,18 +41,23 @@ def limit(count: int) -> None:
     told = getattr(_here, "told", None)
     if told is not None and told[0] is _last and told[1] == len(sys.modules) and _last[0] == count:
         return
-    if _last[0] != count:
-        os.environ.update(dict.fromkeys(VARIABLES, str(count)))  # for what is loaded later
-        _last = (count, _last[1])
-    if "numpy" not in sys.modules:
-        return
-    with _lock:
-        for found, libraries in ((_found, _of_process()), (_found_here(), _of_threads())):
-            late = bool(found)  # who comes later read our environment, and says nothing of what it would have used
-            for library in libraries:
-                found.setdefault(library.filepath, _default() if late else library.num_threads)
-                _set(library, count)
-    _here.told = (_last, len(sys.modules))
+    with _lock:  # what is told last, and what the libraries were told last, must be one
+        if _last[0] != count:
+            os.environ.update(dict.fromkeys(VARIABLES, str(count)))  # for what is loaded later
+            _last = (count, _last[1])
+        if "numpy" in sys.modules:
+            for found, libraries in ((_found, _of_process()), (_found_here(), _of_threads())):
+                late = bool(found)  # who comes later read our environment, and says nothing of what it would have used
+                for library in libraries:
+                    found.setdefault(library.filepath, _default() if late else library.num_threads)
+                    _set(library, count)
+        _here.told = (_last, len(sys.modules))
+
+
+def anew() -> None:
+    """In a worker, when another run begins: what the steps of the last one told their libraries does not count."""
+    global _last
+    _last = (0, _last[1] + 1)
 
 
 @contextmanager

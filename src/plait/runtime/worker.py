@@ -1,5 +1,6 @@
 """One node's work: its arguments, the call, the result made canonical and kept. The same wherever it runs."""
 
+import os
 import platform
 import sys
 import time
@@ -13,11 +14,11 @@ from plait.core.digest import Digest, Key
 from plait.core.graph import Node
 from plait.core.matching import fits
 from plait.core.records import Artifact
-from plait.core.sources import Output, outputs
+from plait.core.sources import Const, Output, outputs
 from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead
 from plait.runtime.environment import surroundings
 from plait.runtime.naming import Told, collecting, warn_once
-from plait.runtime.native_threads import cores, limit
+from plait.runtime.native_threads import anew, cores, limit
 from plait.runtime.randomness import drawing, seeded, shared_by
 from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
@@ -79,6 +80,8 @@ def perform(
         for name, source in node.inputs:
             if type(source) is Output and type(value := output(source)) in IMMUTABLE:
                 arguments[name] = value
+            elif type(source) is Const and type(source.value) in IMMUTABLE:
+                arguments[name] = source.value
             else:
                 arguments[name] = argument(source, surface, vault, output, ambients)
         if key is None and not vault.naming.strict:  # nothing can be kept that is not true
@@ -156,6 +159,7 @@ def _check_in_place(
             )
 
 
+_VAULTS = 8  # of runs that use a worker at the same time
 _vaults: dict[bytes, Vault] = {}  # that this worker process was sent
 
 
@@ -183,7 +187,8 @@ def luggage(vault: Vault, *, leashed: bool = False, shared: bool = True) -> byte
     import cloudpickle
 
     seen = "" if shared else vault.blobs.put(_sign)[0]
-    return pickle.dumps((surroundings(), seen, cloudpickle.dumps((vault, sys.path, leashed))))
+    run = os.urandom(8)  # what a worker finds out about code holds for one run, however alike the next one is
+    return pickle.dumps((surroundings(), seen, cloudpickle.dumps((vault, sys.path, leashed)), run))
 
 
 def _sign(file: BinaryIO) -> None:
@@ -194,8 +199,9 @@ def received(bag: bytes) -> Vault:
     """The vault that this worker process was sent; `PlaitError` where it is no place for the work."""
     import pickle
 
-    if bag not in _vaults:
-        theirs, seen, inner = pickle.loads(bag)  # noqa: S301 - from the process that started us
+    vault = _vaults.get(bag)
+    if vault is None:
+        theirs, seen, inner, _ = pickle.loads(bag)  # noqa: S301 - from the process that started us
         if theirs != surroundings():
             raise CodeMismatch(
                 f"a worker on {platform.node()} is {' '.join(surroundings())}, and the run is {' '.join(theirs)}: bits "
@@ -210,12 +216,15 @@ def received(bag: bytes) -> Vault:
         if leashed:
             leash()
         sys.path[:] = [*path, *(entry for entry in sys.path if entry not in path)]
+        for old in list(_vaults)[: 1 - _VAULTS]:
+            _vaults.pop(old, None)
         _vaults[bag] = vault
-    return _vaults[bag]
+        anew()
+    return vault
 
 
 def work(bag: bytes, parcel: bytes, call: Call = call) -> Done | Broken:
-    """Runs a job in a worker process."""
+    """Runs a job in a worker process. Raises `CodeMismatch` as it is: an executor may have a worker that is newer."""
     import pickle
 
     try:
@@ -223,6 +232,8 @@ def work(bag: bytes, parcel: bytes, call: Call = call) -> Done | Broken:
         job = pickle.loads(parcel)  # noqa: S301 - from the process that started us
         with deadline(job.timeout, job.trace):
             return _work(job, vault, call)
+    except CodeMismatch:
+        raise
     except Exception as error:
         return broken(error)
 

@@ -8,9 +8,9 @@ from plait.core.calling import call
 from plait.core.definition import Definition
 from plait.core.digest import Digest
 from plait.core.records import Artifact
-from plait.errors import PlaitError
+from plait.errors import CodeMismatch, PlaitError
 from plait.runtime.naming import Naming, Told
-from plait.runtime.traces import Broken
+from plait.runtime.traces import Broken, broken
 from plait.runtime.worker import received, work
 
 
@@ -38,6 +38,8 @@ def witness(bag: bytes, parcel: bytes, threads: int) -> Seen | Broken:
 
     try:
         done = work(bag, parcel, looked_on)
+    except CodeMismatch as error:
+        return broken(error)
     except SystemExit as end:
         return Broken(None, f"SystemExit: {end}", "")
     if isinstance(done, Broken):

@@ -9,11 +9,12 @@ import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from plait.errors import ArtifactLost, StoreError
-from plait.stores.local import elsewhere, notes, pins
+from plait.stores.local import elsewhere, notes, owners, pins
 from plait.stores.local.fingerprints import fingerprints
 from plait.stores.local.hashing import LARGE, HashingFile, hash_of
 from plait.stores.local.layout import Layout, create_file, refused, remove
@@ -23,6 +24,7 @@ _SHOWN = re.compile(r"(?:blobs|links/[0-9a-f]{2}(?=/[0-9a-f]{64}))/([0-9a-f]{2})
 _LINK = re.compile(r"[/\\][0-9a-f]{64}\.[^/\\]*$")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12}){1,2}")
 _BUFFER = 1 << 17
+_LATELY = 1000  # of the blobs that were verified, those that a worker is told of
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 # What was verified by this process, and how the file looked then: (inode, size, modified).
@@ -54,7 +56,8 @@ class LocalBlobs:
     def __reduce__(self) -> Any:
         if self._spare is None and elsewhere.is_fixed(self._layout):  # before workers make one each
             self._use_spare()
-        return LocalBlobs, (self._layout.root, *([] if self._spare is None else [self._spare._layout.root]))
+        spare = "" if self._spare is None else self._spare._layout.root
+        return _sent, (self._layout.root, spare, owners.me(), _large(self._layout.blobs))
 
     def put(self, write: Callable[[BinaryIO], None]) -> tuple[str, int]:
         """Keeps what `write` writes, whole or not at all: the name of the blob, and its size in bytes."""
@@ -303,6 +306,20 @@ class LocalBlobs:
             remove(part)  # two names of one file: replace leaves both
         _verified[link] = _looks(os.lstat(link))
         return link
+
+
+def _sent(root: str, spare: str, sender: str, seen: dict[str, tuple[int, int, int]]) -> LocalBlobs:
+    """The blobs in another process; a worker believes the one that started it, as that one believes itself."""
+    if sender == owners.my_parent():
+        for place, looks in seen.items():
+            _verified.setdefault(place, looks)
+    return LocalBlobs(root, spare)
+
+
+def _large(folder: str) -> dict[str, tuple[int, int, int]]:
+    """What this process has verified lately, where to read it again would take long."""
+    lately = islice(reversed(dict(_verified).items()), _LATELY)
+    return {place: looks for place, looks in lately if looks[1] >= LARGE and place.startswith(folder)}
 
 
 def _filled(fd: int, part: str, write: Callable[[BinaryIO], None]) -> str:

@@ -20,6 +20,12 @@ def me() -> str:
     return _name(os.getpid())  # by process, so that a forked child is somebody else
 
 
+def my_parent() -> str:
+    """The name of the process that started this one."""
+    pid = os.getppid()
+    return f"{machine()}-{pid}-{_proc(pid)[1]}"
+
+
 def dead(owner: str) -> bool | None:
     """Is the process of this name gone? None where it ran on a machine that cannot be asked."""
     named = OWNER.fullmatch(owner)

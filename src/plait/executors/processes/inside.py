@@ -1,0 +1,176 @@
+"""What a worker process does for itself: how it begins, and whether it may serve another run.
+
+A worker that rests between two runs must be worth as much as a new one. It may be, if nothing of the first run is left
+in it but what it has imported; and that is worth something only while no file of it has changed. Both are asked here,
+and a worker that cannot be sure of it ends.
+"""
+
+import gc
+import importlib
+import os
+import signal
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from plait.errors import CodeMismatch
+
+_GROWN = 300_000_000  # bytes of its own that it may have taken since it began
+_TICK = 100_000_000  # in nanoseconds; the times of files are coarser than the clock
+_GLANCE = 0.5  # seconds between two looks whether who started this process is there
+_FILES = "/dev/fd"  # the open files of a process, where the system tells them
+_THEIRS = ("KMP_", "_RJEM_")  # variables that numeric libraries set for each other when they are imported
+_Looks: TypeAlias = tuple[int, int, int, int]
+
+
+class _Begun(NamedTuple):
+    """What was so when this process began."""
+
+    at: int  # in nanoseconds, before it did
+    environment: dict[str, str]
+    folder: str
+    path: frozenset[str]
+    connections: int
+    memory: int
+
+
+_begun: _Begun
+_imported: dict[str, _Looks] = {}  # the files of all modules, as they were when the last run ended
+_alarm: threading.Timer | None = None
+
+
+def begin(at: int, parent: int) -> None:
+    """The first that is called in a worker, with the time before it was started, and by whom, whose Ctrl-C is."""
+    global _begun
+    from loky import process_executor
+
+    # Before any work: who started it may be killed before there is some.
+    threading.Thread(target=_ends_with, args=(parent,), name="plait-leash", daemon=True).start()
+
+    process_executor._USE_PSUTIL = False  # it would replace a process that has grown, and warn of that
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    _begun = _Begun(at, _environment(), str(Path.cwd()), frozenset({*sys.path, ""}), _connections(), _memory())
+
+
+def _ends_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_GLANCE)
+    os._exit(1)
+
+
+def rest(seconds: float) -> None:
+    """The last of a run: this process waits for another one, so long. It ends, if it is not as good as a new one."""
+    global _alarm
+    now = {file: _looks(file) for file in _files()}
+    changed = any(
+        max(looks[:2]) > _begun.at - _TICK or _imported.get(file, looks) != looks for file, looks in now.items()
+    )
+    if changed or not _is_tidy():
+        os._exit(0)
+    _imported.update(now)
+    _alarm = threading.Timer(seconds, os._exit, (0,))
+    _alarm.name, _alarm.daemon = "plait-idle", True
+    _alarm.start()
+
+
+def resumed(fn: Callable[..., Any], *args: Any) -> Any:
+    """The first work of another run; `CodeMismatch` if a file has changed since this process imported it."""
+    if _alarm is not None:
+        _alarm.cancel()
+    for file, looks in _imported.items():
+        if _looks(file) != looks:
+            raise CodeMismatch(f"{file} has changed since a worker imported it; start the workers again")
+    importlib.invalidate_caches()  # there may be new modules
+    _forget_classes()
+    return fn(*args)
+
+
+def _forget_classes() -> None:
+    """Classes of `__main__` and of notebooks are sent whole, and made as they are now, whatever an earlier run had."""
+    module = sys.modules.get("cloudpickle.cloudpickle")
+    for name in ("_DYNAMIC_CLASS_TRACKER_BY_CLASS", "_DYNAMIC_CLASS_TRACKER_BY_ID"):
+        getattr(module, name, {}).clear()
+
+
+def _is_tidy() -> bool:
+    """Is nothing left of what was done here, that another run could see or that somebody else waits for?"""
+    return (
+        _environment() == _begun.environment
+        and str(Path.cwd()) == _begun.folder
+        and _begun.path.issuperset(sys.path)
+        and all(
+            thread is threading.main_thread() or thread.name.startswith("plait-") for thread in threading.enumerate()
+        )
+        and not _has_children()
+        and 0 < _connections() <= _begun.connections
+        and _is_small()
+    )
+
+
+def _environment() -> dict[str, str]:
+    """All variables that a step could have left."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_THEIRS)}
+
+
+def _has_children() -> bool:
+    try:
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                return True
+    except ChildProcessError:
+        return False
+
+
+def _connections() -> int:
+    """The open files that are no plain ones: sockets, pipes, devices such as a GPU; 0 where nobody says."""
+    count = 0
+    with suppress(OSError):
+        for fd in os.listdir(_FILES):
+            with suppress(OSError):
+                count += not stat.S_ISREG(os.fstat(int(fd)).st_mode)
+    return count
+
+
+def _is_small() -> bool:
+    if _memory() - _begun.memory < _GROWN:
+        return True
+    gc.collect()
+    return _memory() - _begun.memory < _GROWN
+
+
+def _memory() -> int:
+    """Bytes that this process has for itself; where the system does not say, the most that it ever had."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows, where no worker rests
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _files() -> Iterator[str]:
+    """The files of all that was imported, ours and the user's and everybody's."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str):
+            yield file
+
+
+def _looks(file: str) -> _Looks:
+    """When a file was modified and changed, and which it is; of one that is gone, or is in a zip, what it was in."""
+    try:
+        looks = os.stat(file)
+    except OSError:
+        above = Path(file).parent
+        return (0, 0, 0, 0) if str(above) == file else _looks(str(above))
+    return looks.st_mtime_ns, looks.st_ctime_ns, looks.st_ino, looks.st_size
