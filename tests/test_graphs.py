@@ -258,6 +258,7 @@ def test_maps_are_written_by_hand(shop):
             "[each(rows)]",
             r"again reads items of each\(ns\), each\(rows\), and its maps: are over each\(rows\);",
         ),
+        ("[each(rows), each(ns)]", "[each(ns), each(ns)]", r"again has each\(ns\) twice among its maps:"),
         ("{one: plus}", "plus", r"again\(a: int\) cannot take plus -> list\[int\]"),
         ("{one: plus}", "{one: total}", r"cycle"),
         (
@@ -276,6 +277,11 @@ def test_maps_are_written_by_hand(shop):
         ("list[int]", "__import__('os').system('x')", r"is no type that is read here"),
         ("list[int]", "int[str]", r"is no type that is read here"),
         ("list[int]", "[" * 300, r"is no type that is read here"),
+        ("list[int]", "Literal[[1]]", r"is no type that is read here"),
+        ("list[int]", "Literal[()]", r"is no type that is read here"),
+        ("list[int]", "Literal[1.5]", r"is no type that is read here"),
+        ("list[int]", "tuple[...]", r"is no type that is read here"),
+        ("list[int]", "dict[str, ...]", r"is no type that is read here"),
     ],
 )
 def test_what_is_wrong_in_a_map_is_said(shop, before, after, said):

@@ -13,7 +13,18 @@ import msgspec
 from plait.core.records import Record
 
 T = TypeVar("T")
-_encode = msgspec.json.Encoder().encode
+_PLAIN: dict[type, Callable[[Any], Any]] = {str: str.__str__, int: int.__pos__, float: float.__pos__}
+
+
+def _plain(value: Any) -> Any:
+    """Text or a number of a class of its own, as numpy has them, as what it is."""
+    for cls, made in _PLAIN.items():
+        if isinstance(value, cls):
+            return made(value)
+    raise TypeError(f"a {type(value).__name__} has no place on a line")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 def dumps(row: tuple[Any, ...]) -> bytes:
@@ -25,7 +36,7 @@ def dumps(row: tuple[Any, ...]) -> bytes:
     try:
         return _encode(row)
     except UnicodeEncodeError:
-        plain = msgspec.to_builtins(row)
+        plain = msgspec.to_builtins(row, enc_hook=_plain)
         return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
@@ -41,7 +52,9 @@ def reader(kind: type[T]) -> Callable[[bytes], T]:
         try:
             return decode(line)
         except UnicodeDecodeError:
-            return msgspec.convert(json.loads(line.decode("utf-8", "surrogatepass")), kind)
+            text = line.decode("utf-8", "surrogatepass")
+            decode(text.encode("utf-8", "replace"))  # what it takes of all else: no NaN, no number beyond all bounds
+            return msgspec.convert(json.loads(text), kind)
 
     return read
 

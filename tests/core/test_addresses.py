@@ -42,3 +42,9 @@ def test_what_is_not_short_and_plain_is_called_by_its_digest():
 
 def test_zipped_items_of_one_name_are_named_once():
     assert together(["a", "a"]) == "a" and together(["a", "b"]) == "a|b"
+
+
+@given(st.integers(1, 4).flatmap(lambda n: st.tuples(*[st.lists(st.sampled_from("abc"), min_size=n, max_size=n)] * 2)))
+def test_zipped_items_are_called_alike_only_if_they_are_the_same(pair):
+    one, other = pair
+    assert (together(one) == together(other)) == (one == other)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from plait import GraphError, each, pipeline, step, switch
+from plait import GraphError, PlaitError, each, pipeline, step, switch
 from plait.core.failure import Failure
 from plait.core.sources import Collect, Const, Output, Param
 from plait.core.unfolding import Unfolding
@@ -137,3 +137,45 @@ def test_what_is_given_is_not_asked_for():
     known["items"] = [1]
     unfolding = Unfolding(doubled.graph, ["items"], known)
     assert sorted(names(unfolding.ask([doubled.graph.result]))) == ["double[1]", "total"]
+
+
+def test_items_that_are_results_themselves_are_read_when_all_is_unfolded():
+    @pipeline
+    def itself(x: int, how: str = "as it is") -> int:
+        return switch(how, {"as it is": x, "doubled": double(x)})
+
+    @pipeline
+    def each_of(xs: list[int]) -> list[int]:
+        return itself.map(each(xs))
+
+    known = Known(xs=[5, 7, 5], how="as it is")
+    known.params[f"{next(iter(each_of.graph.parameters.keys() - {'xs'}))}"] = "as it is"
+    unfolding = Unfolding(each_of.graph, (), known)
+    unfolding.ask([each_of.graph.result])
+    assert unfolding.complete
+    assert unfolding.plain(each_of.graph.result, {}, set()) == Collect(list, (Const(5), Const(7), Const(5)))
+
+
+def test_three_lists_in_lock_step_have_a_node_for_each_of_their_places_that_differs():
+    @step
+    def joined(x: str, y: str, z: str) -> str:
+        return x + y + z
+
+    @pipeline
+    def zipped(xs: list[str], ys: list[str], zs: list[str]) -> list[str]:
+        return joined.map(each(xs), each(ys), each(zs))
+
+    unfolding = Unfolding(zipped.graph, (), Known(xs=["a", "a", "a"], ys=["b", "a", "b"], zs=["a", "b", "b"]))
+    nodes = unfolding.ask([zipped.graph.result]).nodes
+    given = [tuple(source.value for _, source in node.inputs) for node in nodes]
+    assert given == [("a", "b", "a"), ("a", "a", "b"), ("a", "b", "b")]
+
+
+def test_items_whose_keys_nothing_tells_apart_are_refused():
+    @pipeline
+    def doubles(xs: dict[float, int]) -> dict[float, int]:
+        return double.map_values(each(xs))
+
+    unfolding = Unfolding(doubles.graph, (), Known(xs={float("nan"): 1, float("nan"): 2}))
+    with pytest.raises(PlaitError, match=r"each\(xs\): two of its keys are called nan"):
+        unfolding.ask([doubles.graph.result])

@@ -9,7 +9,7 @@ import sklearn.ensemble  # noqa: F401 - so that there is an OpenMP library too
 import threadpoolctl
 
 from plait import Pipeline, step
-from plait.runtime.native_threads import VARIABLES, limit, limited
+from plait.runtime.native_threads import VARIABLES, _of_process, limit, limited
 
 
 def threads() -> set[int]:
@@ -108,3 +108,50 @@ def test_a_library_that_a_step_loads_reads_what_the_step_asked_for():
         limit(1)
         assert {os.environ[name] for name in VARIABLES} == {"1"}
     assert {name: os.environ.get(name) for name in VARIABLES} == before
+
+
+def test_who_was_overtaken_by_another_thread_is_told_again():
+    import inspect
+    import sys
+
+    lines, first = inspect.getsourcelines(limit)
+    paused = set()
+
+    def overtaken(line: int) -> set[int]:
+        """What is set when one thread asked for 1, was held up at a line, and another asked for 2, and again."""
+        here, go = threading.Event(), threading.Event()
+
+        def look(frame, event, _):
+            if frame.f_code is not limit.__code__:
+                return None
+            if (event, frame.f_lineno) == ("line", line) and line not in paused:
+                paused.add(line)
+                here.set()
+                go.wait(0.2)  # it may hold what the other one waits for
+            return look
+
+        def asks_for_one():
+            sys.settrace(look)
+            limit(1)
+            sys.settrace(None)
+            here.set()
+
+        found = []
+
+        def asks_for_two():
+            limit(2)
+            go.set()
+            one.join()
+            limit(2)
+            found.extend(library.num_threads for library in _of_process())
+
+        one, two = threading.Thread(target=asks_for_one), threading.Thread(target=asks_for_two)
+        one.start()
+        assert here.wait(10)
+        two.start()
+        two.join()
+        return set(found)
+
+    with limited():
+        assert all(overtaken(line) == {2} for line in range(first, first + len(lines)))
+    assert len(paused) > 5, "nothing was held up"

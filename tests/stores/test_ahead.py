@@ -1,6 +1,7 @@
 """Records are read ahead, in the order in which they were kept: a question costs less, and no answer is another."""
 
 import random
+import sqlite3
 from contextlib import closing
 
 import pytest
@@ -107,3 +108,16 @@ def test_nothing_is_read_ahead_that_others_may_have_taken_before_it_was_held(tmp
             assert ledger.find([record(str(i)).key]) == {record(str(i)).key: record(str(i))}
     assert len(asked) == 20, "what was read was used"
     assert sum(asked) > 20
+
+
+@pytest.mark.parametrize("key", ["CAST(zeroblob(16) AS TEXT)", "7", "1.5", "x'00'"])
+def test_a_damaged_key_among_those_that_are_read_ahead_is_left_out(tmp_path, key):
+    store, names = create(tmp_path), ["a", "b", "c"]
+    kept(store, names)
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
+        assert database.execute(f"UPDATE records SET key = {key} WHERE rowid = 2").rowcount == 1  # noqa: S608
+    with closing(store.ledger()) as ledger:
+        for name in names:
+            assert ledger.find([record(name).key]) == ({} if name == "b" else {record(name).key: record(name)})
+    lines = next((tmp_path / "pins").iterdir()).read_text().splitlines()
+    assert {len(line) for line in lines[1:]} == {32}

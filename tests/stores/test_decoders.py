@@ -112,6 +112,39 @@ def test_a_body_is_a_whole_thing_or_none(line):
     bodies.code_of(line)
 
 
+DEEP = b",[" + b'["p",["d","parts","","",0,"",[' * 50_000
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        (b",0.5,", b",NaN,"),
+        (b",0.5,", b",1e999,"),
+        (b",0.5,", b"," + b"9" * 5000 + b","),
+        (b",0.5,", b",true,"),
+        (b'"cache"]', b'"cache","more"]'),
+        (b",[],[]]", DEEP + b"]]]" * 50_000 + b"],[]]"),
+    ],
+    ids=lambda said: said[:8].decode(),
+)
+@pytest.mark.parametrize("name", [b"a name", "half of a pair \udc80".encode("utf-8", "surrogatepass")])
+def test_a_line_is_read_as_strictly_with_half_a_pair_of_surrogates(before, after, name):
+    line = dumps(record("a")._replace(node="a name", seconds=0.5)).replace(b"a name", name)
+    assert bodies.record_of(line).seconds == 0.5 and before in line
+    assert bodies.record_of(line.replace(before, after)) is None
+
+
+class Text(str):
+    pass
+
+
+@pytest.mark.parametrize("text", ["a", "half of a pair \udc80"])
+def test_text_and_numbers_of_classes_of_their_own_are_kept_as_what_they_are(text):
+    one = record("a")._replace(node=numpy.str_(text), step=Text(text), seconds=numpy.float64(0.5))
+    found = bodies.record_of(dumps(one))
+    assert found == one and [type(field) for field in (found.node, found.step, found.seconds)] == [str, str, float]
+
+
 @FUZZ
 @given(st.data())
 def test_a_segment_of_any_bytes_gives_sound_entries_only(data):

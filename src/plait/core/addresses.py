@@ -73,12 +73,15 @@ def by_digest(digest: Digest | str) -> str:
 
 
 def together(labels: Iterable[str]) -> str:
-    """What items are called that are zipped; those that are called alike, once.
+    """What items are called that are zipped; once, if all of them are called alike.
 
-    >>> together(["EMEA", "EMEA"]), together(["EMEA", "3"])
-    ('EMEA', 'EMEA|3')
+    Were some left out, `a, b, a` and `a, a, b` would be called alike.
+
+    >>> together(["EMEA", "EMEA"]), together(["EMEA", "3"]), together(["EMEA", "EMEA", "3"])
+    ('EMEA', 'EMEA|3', 'EMEA|EMEA|3')
     """
-    return "|".join(dict.fromkeys(labels))
+    said = list(labels)
+    return said[0] if len(set(said)) == 1 else "|".join(said)
 
 
 def with_item(node: str, labels: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from plait.core.containers import IMMUTABLE
 from plait.core.grafting import field_at
 from plait.core.looping import listed, texts
 from plait.core.sources import Axis, Const, Flat, Source
-from plait.errors import ParameterError
+from plait.errors import ParameterError, PlaitError
 from plait.secret import Secret
 
 Context = Mapping[Axis, int]  # at which item of each axis
@@ -78,6 +78,9 @@ class Extent:
         labels = [called(ids[at], digest, at) if one is None else one for at, one in enumerate(plain)]
         shown = [labels[at] if one is None and keys is None else ids[at] for at, one in enumerate(plain)]
         made = cls(_told_apart(labels, ids, digest), shown, keys)
+        if keys is not None and len(set(made.first)) < len(keys):  # one NaN is not the other
+            again = next(one for place, one in enumerate(made.labels) if made.first[place] != place)
+            raise ParameterError(f"{name}: two of its keys are called {again}, so nothing tells their items apart")
         made.texts = texts(items) if keys is None else None
         made.name, made.of, made._values = name, of, items
         made.plain = [Const(value) if _is_small(value) else None for value in items]
@@ -85,18 +88,23 @@ class Extent:
 
     def piece(self, place: int, path: tuple[str, ...]) -> Flat | Piece:
         """An item that is a value, or a field of it, as a source; new ones as the pieces that they are."""
-        value = field_at(self._values[place], path)
-        if _is_small(value):
-            return Const(value)
+        if not path and (small := self.plain[place]) is not None:
+            return small
         known = self.pieces.get((place, path))
         if known is not None:
             return known
         name = ".".join((f"{self.name}[{self.labels[place]}]", *path))
+        if not self._values:
+            raise PlaitError(f"{name} was not asked for in this run, and is not held any more; ask for it")
+        value = field_at(self._values[place], path)
+        if _is_small(value):
+            made = self.pieces[place, path] = Const(value)
+            return made
         return Piece(name, value, self.of, lambda whole: field_at(listed(whole, self.name).items[place], path))
 
     def forget(self) -> None:
-        """Nobody will ask for another item: their values need not be held here."""
-        self._values, self.plain = (), ()
+        """Nobody will ask for another item: large ones need not be held here. A result may be made of the others."""
+        self._values = ()
 
 
 def _is_small(value: Any) -> bool:

@@ -55,6 +55,7 @@ class Unfolded(NamedTuple):
 
     nodes: list[Node]
     ended: list[Ended]
+    asked: list[Flat]  # what was asked for, as plain sources
 
 
 class Because(Exception):  # noqa: N818 - no error: it says which node is to blame that something cannot come to be
@@ -87,7 +88,7 @@ class Unfolding:
         self._failures: dict[str, Failure] = {}  # of these
         self._choices: dict[str, Any] = {}  # what switches were decided by
         self._open = 0
-        self._out = Unfolded([], [])
+        self._out = Unfolded([], [], [])
 
     # what a run calls
 
@@ -184,7 +185,7 @@ class Unfolding:
                     self._waiting.setdefault(name, []).append(pending)
         if not self._open:
             self._axes.forget()
-        out, self._out = self._out, Unfolded([], [])
+        out, self._out = self._out, Unfolded([], [], [])
         return out
 
     def _end(self, pending: _Pending, ended: Ended) -> None:
@@ -212,7 +213,10 @@ class Unfolding:
             assert pending.source is not None
             if isinstance(pending.source, Output) and "[" in pending.source.node:
                 return self._one(pending.source.node, waits)
-            return self.plain(pending.source, at, waits) is not None
+            found = self.plain(pending.source, at, waits)
+            if found is not None:
+                self._out.asked.append(found)
+            return found is not None
         plain: list[tuple[str, Any]] = []
         ended: Because | None = None
         for name, source in node.inputs:

@@ -16,7 +16,11 @@ def check_maps(graph: Graph) -> None:
     hints = {p.address: p.hints[0] for p in graph.parameters.values() if p.hints}
     over = Over(graph.nodes)
     for name, node in graph.nodes.items():
-        read, mapped = over(Output(name)), {axis for group in graph.axes(name) for axis in group}
+        along = [axis for group in graph.axes(name) for axis in group]
+        read, mapped = over(Output(name)), set(along)
+        if len(mapped) < len(along):
+            twice = {axis for axis in mapped if along.count(axis) > 1}
+            raise GraphError(f"{name} has {_listed(twice)} twice among its maps:; keep one")
         if read != mapped:
             raise GraphError(
                 f"{name} reads items of {_listed(read)}, and its maps: are over {_listed(mapped)}; say the same in both"

@@ -17,6 +17,7 @@ from plait.files import Dir, File
 from plait.secret import Secret
 
 _LONGEST = 1000  # characters
+_LITERAL = (str, int, bool, type(None))
 _KNOWN: dict[str, Any] = {
     **{one.__name__: one for one in (bool, int, float, complex, str, bytes, object, File, Dir, Secret)},
     **{one.__name__: one for one in (list, dict, tuple, set, frozenset)},
@@ -41,7 +42,7 @@ def written(hint: Any, classes: dict[str, type], where: str) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Union or origin is types.UnionType:
         return " | ".join(written(one, classes, where) for one in arguments)
-    if origin is Literal and all(type(one) in (str, int, bool, type(None)) for one in arguments):
+    if origin is Literal and all(type(one) in _LITERAL for one in arguments):
         return f"Literal[{', '.join(map(repr, arguments))}]"
     name = next((text for text, known in _KNOWN.items() if known is origin), None)
     if name is not None and arguments:
@@ -81,14 +82,20 @@ def _read(said: ast.expr, found: Callable[[str], Any]) -> Any:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return Union[_read(left, found), _read(right, found)]  # noqa: UP007 - types that are known only now
         case ast.Subscript(value=ast.Name(id="Literal"), slice=inner):
-            values = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return Literal[tuple(ast.literal_eval(value) for value in values)]
+            literals = [ast.literal_eval(value) for value in _listed(inner)]
+            if literals and all(type(value) in _LITERAL for value in literals):
+                return Literal[tuple(literals)]
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[one, ast.Constant(value=value)])) if (
+            value is ...
+        ):
+            return _KNOWN["tuple"][_read(one, found), ...]
         case ast.Subscript(value=ast.Name(id=name), slice=inner) if name in _KNOWN:
-            values = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            ellipsis = [isinstance(value, ast.Constant) and value.value is ... for value in values]
-            arguments = [... if dots else _read(one, found) for one, dots in zip(values, ellipsis, strict=True)]
-            return _KNOWN[name][tuple(arguments)]
+            return _KNOWN[name][tuple(_read(one, found) for one in _listed(inner))]
     raise ValueError(said)
+
+
+def _listed(said: ast.expr) -> list[ast.expr]:
+    return said.elts if isinstance(said, ast.Tuple) else [said]
 
 
 def _dotted(said: ast.expr) -> str:

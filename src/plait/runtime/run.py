@@ -186,11 +186,15 @@ class Run(Generic[R_co]):
             raise PlaitError(f"{missing.node} has no value in this run") from None
 
     def _value(self, source: Source) -> Any:
-        plain = self._plain(source)
+        return self._read(self._plain(source))
+
+    def _read(self, plain: Flat) -> Any:
         match plain:
             case Output():
                 return self._vault.share(self._held(plain))
             case Param(address, path):
+                if address not in self.params:
+                    raise PlaitError(f"{address} was read by nothing in this run, so nobody gave it a value")
                 value = self.params[address]
                 if isinstance(value, AsText):
                     raise PlaitError(
@@ -201,7 +205,7 @@ class Run(Generic[R_co]):
             case Const(value):
                 return value
             case Collect(kind, items, keys):
-                values = [self._value(item) for item in items]
+                values = [self._read(item) for item in items]  # type: ignore[arg-type] # they are plain too
                 return dict(zip(keys, values, strict=True)) if kind is dict else kind(values)
             case Ambient():
                 raise GraphError("an ambient input is no result")
@@ -215,6 +219,8 @@ class Run(Generic[R_co]):
         if part is not None and Output(node) in held:
             return held[Output(node)][list(self._graph.nodes[node_of(node)].definition.parts).index(part)]
         artifact = self._artifact(source)
+        if node_of(node) not in self._graph.nodes:  # one item of something
+            raise PlaitError(f"{node} was not asked for in this run, and is not held any more; ask for it")
         try:
             return self._vault.load(artifact, self._graph.nodes[node_of(node)].definition.result_class)
         except ArtifactLost as lost:

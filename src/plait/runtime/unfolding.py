@@ -64,7 +64,10 @@ class Growth:
 
     def value(self, source: Output | Param) -> Any:
         if isinstance(source, Param):
-            return field_at(self.work.request.surface.params[source.address], source.path)
+            params = self.work.request.surface.params
+            if source.address not in params:  # somebody reads a run that is over
+                raise PlaitError(f"{source.address} was read by nothing in this run, so nobody gave it a value")
+            return field_at(params[source.address], source.path)
         held = self.work.state.held
         was_held = source in held
         value = self.results.output(source)
@@ -209,6 +212,8 @@ class Growth:
                 work.read.update(names)
             if base in request.graph.whole:
                 work.told.append(Unfolds(base, len(names)))
+        if self.pieces:  # those that a result is made of are read when all is over
+            work.kept.update(out.node for plain in more.asked for out in outputs(plain) if out.node in self.pieces)
         for ended in more.ended:
             self._end(ended)
         if self.unfolding.complete:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VERSION = 3
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
+_SHORT = 16  # bytes of a short key
 
 _SCHEMA = """
 CREATE TABLE segments (name TEXT PRIMARY KEY, end INTEGER NOT NULL, stamp INTEGER NOT NULL, final INTEGER NOT NULL);
@@ -101,9 +102,12 @@ class Rows(NamedTuple):
 def short(name: str) -> bytes:
     """A key, digest or id as the index has it, of whatever text it is. What is found says its whole name."""
     try:
-        return bytes.fromhex(name[:32] if len(name) == 64 else "-")
+        known = bytes.fromhex(name[:32] if len(name) == 64 else "-")
+        if len(known) == _SHORT:  # else there are blanks in it
+            return known
     except ValueError:
-        return blake3(name.encode("utf-8", "surrogatepass")).digest(16)
+        pass
+    return blake3(name.encode("utf-8", "surrogatepass")).digest(_SHORT)
 
 
 @lru_cache(maxsize=4096)
@@ -185,7 +189,11 @@ class Index:
     def following(self, key: bytes, limit: int) -> list[tuple[bytes, Entry]]:
         """The sound records that were kept after one: short key and entry."""
         rows = self._connection.execute(_FOLLOWING, (key, limit)).fetchall()
-        return [(key, entry) for key, crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
+        return [
+            (key, entry)
+            for key, crc, entry in rows
+            if type(key) is type(entry) is bytes and len(key) == _SHORT and crc32(entry) == crc
+        ]
 
     def changes(self) -> int:
         """Another number after others have written."""
