@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from plait import GraphError, Retry
 
-LAWS = settings(max_examples=int(os.environ.get("PLAIT_EXAMPLES", "40")) * 13, deadline=None)
+LAWS = settings(max_examples=int(os.environ.get("PLAIT_EXAMPLES", "25")) * 20, deadline=None)
 milliseconds = st.integers(0, 120_000)
 errors = [OSError, ConnectionError, TimeoutError, ValueError, LookupError, KeyError]
 
@@ -18,6 +18,7 @@ def made(wait, max_wait, attempts=3):
     return Retry(on=OSError, attempts=attempts, wait=f"{wait}ms", max_wait=f"{max_wait}ms")
 
 
+@pytest.mark.law
 @LAWS
 @given(milliseconds, milliseconds, st.integers(0, 2**40), st.text(max_size=8), st.integers(1, 2000))
 def test_a_wait_is_between_half_and_all_of_what_it_may_be(wait, max_wait, seed, node, attempt):
@@ -27,6 +28,7 @@ def test_a_wait_is_between_half_and_all_of_what_it_may_be(wait, max_wait, seed, 
     assert delay == made(wait, max_wait).delay(seed, node, attempt)
 
 
+@pytest.mark.law
 @LAWS
 @given(st.sampled_from(errors), st.sampled_from(errors), st.integers(1, 6), st.integers(1, 8))
 def test_only_the_named_exceptions_are_tried_again_and_not_for_ever(on, raised, attempts, attempt):

@@ -1,10 +1,12 @@
-"""Every way to run a graph gives the same bits: any executor, any cache, any part of it gone, after any failure."""
+"""A graph gives the same bits with any cache, with any part of it gone, after any failure.
+
+For executors: see test_laws_of_executors.
+"""
 
 import os
 import random
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +21,6 @@ from plait import Pipeline
 pytestmark = pytest.mark.law
 EXAMPLES = int(os.environ.get("PLAIT_EXAMPLES", "40"))
 LAWS = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@pytest.fixture(scope="module")
-def threads():
-    with ThreadPoolExecutor(3) as pool:
-        yield pool
-
-
-@pytest.fixture(scope="module")
-def processes():
-    from loky import get_reusable_executor
-
-    pool = get_reusable_executor(max_workers=2)
-    yield pool
-    pool.shutdown(kill_workers=True)
 
 
 @pytest.fixture
@@ -89,26 +76,6 @@ def test_a_half_warm_cache_gives_the_same(graph, seed, rng):
         pipeline.run(rng.choice(pipeline.nodes), seed=seed, store=store, listeners=[])
         half = pipeline.run(seed=seed, store=store, listeners=[])
         assert digests(half, pipeline) == digests(pipeline.run(seed=seed, store=None, listeners=[]), pipeline)
-
-
-@LAWS
-@given(drawn, st.integers(0, 5))
-def test_threads_give_the_same(threads, graph, seed):
-    pipeline = graph.pipeline()
-    here = pipeline.run(seed=seed, store=None, listeners=[])
-    there = pipeline.run(seed=seed, store=None, listeners=[], executor=threads)
-    assert digests(here, pipeline) == digests(there, pipeline)
-
-
-@settings(LAWS, max_examples=EXAMPLES // 4)
-@given(drawn, st.integers(0, 5))
-def test_processes_give_the_same(processes, graph, seed):
-    pipeline = graph.pipeline()
-    here = pipeline.run(seed=seed, store=None, listeners=[])
-    there = pipeline.run(seed=seed, store=None, listeners=[], executor=processes, workers=2)
-    assert digests(here, pipeline) == digests(there, pipeline)
-    for node in pipeline.nodes:
-        same(here[node], there[node])
 
 
 @LAWS

@@ -1,8 +1,12 @@
 """Trying again: what may pass is waited for, and nothing else; a wait holds no worker, and changes no seed."""
 
+import os
 import threading
+from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clocks import Simulated
 from plait import NodeFailed, Pipeline, Retry, Seed, auto, step
@@ -148,3 +152,54 @@ def test_a_thread_that_raises_keyboard_interrupt_ends_the_run(clock):
         with pytest.raises(KeyboardInterrupt):
             Pipeline("p", [stopped]).run(store=None, executor=executor, listeners=[])
     assert len(calls) == 2
+
+
+PASSING = [ConnectionError, ConnectionResetError, BrokenPipeError]  # the second and third are kinds of the first
+LASTING = [ValueError, OSError, TimeoutError, KeyError]
+EXAMPLES = int(os.environ.get("PLAIT_EXAMPLES", "25")) * 20
+
+
+@pytest.mark.law
+def test_whatever_errors_come_waits_are_in_bounds_and_what_lasts_is_not_tried_again():
+    met = Counter()
+
+    @settings(max_examples=EXAMPLES, deadline=None)
+    @given(
+        st.lists(st.sampled_from(PASSING * 4 + LASTING), max_size=7),
+        st.integers(1, 6),
+        st.integers(0, 20_000),
+        st.integers(0, 60_000),
+        st.integers(0, 9),
+    )
+    def law(errors, attempts, wait, max_wait, seed):
+        retry = Retry(on=ConnectionError, attempts=attempts, wait=f"{wait}ms", max_wait=f"{max_wait}ms")
+        seeds = []
+
+        @step(retry=retry)
+        def ask(seed: Seed = auto) -> int:
+            seeds.append(seed)
+            if len(seeds) <= len(errors):
+                raise errors[len(seeds) - 1]("it fired")
+            return len(seeds)
+
+        with pytest.MonkeyPatch.context() as patch:
+            clock = Simulated()
+            patch.setattr("plait.session.SystemClock", lambda: clock)
+            run = Pipeline("p", [ask]).run(seed=seed, store=None, listeners=[], fail="keep-going")
+        lasting = next((i for i, error in enumerate(errors) if error in LASTING), len(errors))
+        calls = min(lasting + 1, attempts)
+        assert len(seeds) == calls and len(set(seeds)) == 1
+        assert run.ok == (calls == len(errors) + 1)
+        if not run.ok:
+            assert type(run.failures[0].error) is errors[calls - 1]
+        longest = [min(max_wait, wait * 2**i) / 1000 for i in range(calls - 1)]
+        slept = iter(clock.slept)
+        for most in (most for most in longest if most):
+            assert most / 2 <= next(slept) <= most
+        assert sum(slept) == 0.0
+        met.update(runs=1, calls=calls, waits=len(clock.slept), lasting=lasting < len(errors) and calls == lasting + 1)
+        met["given up"] += not run.ok and lasting >= calls
+
+    law()
+    print(dict(met))
+    assert met["runs"] >= EXAMPLES and min(met.values()) > 0

@@ -5,45 +5,28 @@ Real processes and real signals. Each test counts the faults that fired.
 
 import contextlib
 import os
-import random
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from leftovers import SECONDS, children, environment, gone, is_helper, left_in_tmp
 from plait import NodeFailed, ParameterError, Pipeline, Retry, WorkerDied, step
+from plait.executors.processes import idle
 from plait.runtime.events import Failed, Retried
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
-SECONDS = 5.0  # until nothing is left
 
 
-def children(process=None):
-    with contextlib.suppress(psutil.NoSuchProcess):
-        found = (process or psutil.Process()).children(recursive=True)
-        return [child for child in found if not is_helper(child)]
-    return []
-
-
-def is_helper(process):
-    """loky's tracker of semaphores serves all pools of this process, and ends with it."""
-    try:
-        return "resource_tracker" in " ".join(process.cmdline()) or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return True
-
-
-def gone(processes, seconds=SECONDS):
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    return not [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-
-
-def left_in_tmp(store):
-    return list((Path(store) / "tmp").rglob("*"))
+@pytest.fixture(autouse=True)
+def _alone():
+    """Workers of earlier tests may rest still."""
+    idle.end()
 
 
 @step
@@ -206,11 +189,6 @@ if __name__ == "__main__":
 """
 
 
-def environment():
-    paths = [str(Path(__file__).parents[2] / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
 @contextlib.contextmanager
 def at_work(folder, executor, kind="slow"):
     """A program whose steps have begun; its process, and those that it started."""
@@ -297,23 +275,17 @@ def test_a_killed_program_leaves_no_worker_and_the_rest_is_done_by_the_next_run(
     assert newest.states == {"quick": "hit", "w0": "run", "w1": "run"}
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("seed", range(int(os.environ.get("PLAIT_EXAMPLES", "40")) // 4))
-def test_any_mixture_of_faults_costs_the_faulty_nodes_alone(tmp_path, seed):
-    rng = random.Random(seed)
-    faults = [rng.choice(["SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM", "7", "hang", "stop"]) for _ in range(6)]
-    bad = [
-        hangs.named(f"bad{i}").with_(how="stopped" if how == "stop" else "asleep")
-        if how in ("hang", "stop")
-        else ends.named(f"bad{i}").with_(how=how)
-        for i, how in enumerate(faults)
-    ]
-    nodes = [*bad, *siblings(20)]
-    rng.shuffle(nodes)
-    run = Pipeline("p", nodes).run(
-        store=tmp_path, executor="processes", workers=rng.randint(1, 4), fail="keep-going", listeners=[]
-    )
-    print(f"seed {seed}: faults {len(faults)}, failed {len(run.failures)}, siblings lost 0")
-    assert sorted(failure.node for failure in run.failures) == [f"bad{i}" for i in range(len(bad))]
-    assert [run[f"fine{i}"] for i in range(20)] == list(range(20))
-    assert gone(children()) and left_in_tmp(tmp_path) == []
+def test_a_worker_ends_with_its_program_though_no_node_was_given_to_it():
+    """A program may be killed while its workers start."""
+    script = """
+        import os, signal
+        from plait.executors import processes
+        print(processes.create(workers=1).submit(os.getpid).result(60), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as program:
+        worker = int(program.stdout.readline())
+        assert program.wait(60) == -signal.SIGKILL
+    with contextlib.suppress(psutil.NoSuchProcess):
+        assert gone([psutil.Process(worker)])

@@ -1,0 +1,31 @@
+"""Tests come in another order each time, so that none can lean on another one. `PLAIT_ORDER` gives an order again."""
+
+import os
+import random
+
+import pytest
+
+
+def pytest_configure(config):
+    if config.pluginmanager.hasplugin("rerunfailures") or config.pluginmanager.hasplugin("flaky"):
+        raise pytest.UsageError("a test that fails now and then is mended, and not tried again")
+    os.environ.setdefault(
+        "PLAIT_ORDER", str(random.SystemRandom().randrange(1_000_000))
+    )  # the workers of xdist have it
+
+
+def pytest_collection_modifyitems(items):
+    """The tests of a file stay together, for they share what takes long to start."""
+    rng = random.Random(os.environ["PLAIT_ORDER"])
+    files = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    groups = list(files.values())
+    rng.shuffle(groups)
+    for group in groups:
+        rng.shuffle(group)
+    items[:] = [item for group in groups for item in group]
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"the order of the tests was PLAIT_ORDER={os.environ['PLAIT_ORDER']}")
