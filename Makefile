@@ -11,8 +11,8 @@ help:  ## what can be made
 demo: $(VENV)/demo/.made  ## the main example on real data; a second time re-runs nothing
 	@$(VENV)/demo/bin/python examples/flights
 
-test: $(VENV)/test/.made  ## all tests, in an order that stays; pytest by itself takes another one each time
-	@PLAIT_ORDER=$${PLAIT_ORDER:-0} $(VENV)/test/bin/python -m pytest -q -n 2 -m "not long"
+test: $(VENV)/test/.made  ## all tests, the same each time; pytest by itself takes another order and draws anew
+	@PLAIT_ORDER=$${PLAIT_ORDER:-0} $(VENV)/test/bin/python -m pytest -q -n 2 -m "not long" --hypothesis-profile=steady
 
 test-long: $(VENV)/test/.made  ## the tests that take minutes
 	@PLAIT_EXAMPLES=1000 PLAIT_FAULTS=0.2 $(VENV)/test/bin/python -m pytest -q -n 2 -m "long or law" --timeout 3600

@@ -3,7 +3,11 @@
 import os
 import random
 
+import leftovers
 import pytest
+from hypothesis import settings
+
+settings.register_profile("steady", derandomize=True)  # `make test` draws the same each time; pytest by itself does not
 
 
 def pytest_configure(config):
@@ -25,6 +29,12 @@ def pytest_collection_modifyitems(items):
     for group in groups:
         rng.shuffle(group)
     items[:] = [item for group in groups for item in group]
+
+
+def pytest_runtest_setup(item):
+    """Servers and clusters of other tests may be there already: they are not what a test leaves behind."""
+    if getattr(getattr(item, "module", None), "children", None) is leftovers.children:
+        leftovers.note_what_is_there()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -9,11 +9,19 @@ import psutil
 SECONDS = 5.0  # until nothing is left
 
 
+_before = set()  # the processes that were there when the test began
+
+
+def note_what_is_there():
+    _before.clear()
+    _before.update(psutil.Process().children(recursive=True))
+
+
 def children(process=None):
-    """The workers of a process, and theirs."""
+    """The workers of a process, and theirs, that began with this test."""
     with contextlib.suppress(psutil.NoSuchProcess):
         found = (process or psutil.Process()).children(recursive=True)
-        return [child for child in found if not is_helper(child)]
+        return [child for child in found if child not in _before and not is_helper(child)]
     return []
 
 

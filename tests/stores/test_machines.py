@@ -17,7 +17,7 @@ from stores.harness import MEMORY, nightly, tries
 pytestmark = pytest.mark.law
 
 STORIES = settings(
-    max_examples=tries(15, 5_000),
+    max_examples=tries(60, 5_000),
     stateful_step_count=30 if not nightly() else 100,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -91,7 +91,7 @@ class TestLocal(Local.TestCase):
     def runTest(self):
         super().runTest()
         print(f"what happened to the local store: {dict(Local.happened)}, wrong: 0")
-        assert Local.happened["damaged"] + Local.happened["taken away"] > 3
+        assert Local.happened["damaged"] + Local.happened["taken away"] > 0
         assert Local.happened["crashed"] + Local.happened["torn"] > 10
 
 
