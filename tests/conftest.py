@@ -3,9 +3,10 @@
 import os
 import random
 
-import leftovers
 import pytest
 from hypothesis import settings
+
+import leftovers
 
 settings.register_profile("steady", derandomize=True)  # `make test` draws the same each time; pytest by itself does not
 
