@@ -16,6 +16,7 @@ from plait import parameters
 from plait.core.addresses import node_of, parsed
 from plait.core.definition import Definition, near
 from plait.core.demand import needed, roots, surface
+from plait.core.garbage import paused
 from plait.core.graph import Graph
 from plait.core.resources import amounts
 from plait.core.sources import Source
@@ -251,7 +252,8 @@ class Session:
         finally:
             run.status, run.seconds = status, time.perf_counter() - clock
             if ledger is not None:
-                ledger.add_run(_finished(row, status, said, state))
+                with paused():
+                    ledger.add_run(_finished(row, status, said, state))
             tell(told, RunFinished(name, status, run.seconds))
         return run
 

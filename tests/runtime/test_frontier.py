@@ -26,7 +26,7 @@ def test_nodes_go_on_when_all_that_they_read_is_known():
 def test_added_nodes_wait_for_what_is_not_known_and_hold_what_they_read():
     frontier, known = grown({"a": (), "b": (), "last": ("a", "b")})
     know(frontier, known, "a")
-    assert frontier.add([("x", ("a",)), ("y", ("a", "b")), ("z", ("x", "y"))]) == ["x"]
+    assert frontier.add({"x": ("a",), "y": ("a", "b"), "z": ("x", "y")}) == ["x"]
     assert know(frontier, known, "x") == ([], [])
     assert know(frontier, known, "b") == (["last", "y"], [])
     assert know(frontier, known, "last") == ([], [])
@@ -36,7 +36,7 @@ def test_added_nodes_wait_for_what_is_not_known_and_hold_what_they_read():
 
 def test_a_node_may_be_added_before_the_one_that_it_reads():
     frontier, known = grown({"a": ()})
-    assert frontier.add([("late", ("early",)), ("early", ())]) == ["early"]
+    assert frontier.add({"late": ("early",), "early": ()}) == ["early"]
     assert know(frontier, known, "early") == (["late"], [])
 
 
@@ -44,7 +44,7 @@ def test_a_node_can_be_made_to_wait_for_more():
     """As one does that is mapped: when its axis is known, it waits for its items."""
     frontier, known = grown({"axis": (), "fit": ("axis",), "report": ("fit",)})
     assert know(frontier, known, "axis")[0] == ["fit"]
-    assert frontier.add([("fit[a]", ("axis",)), ("fit[b]", ("axis",))]) == ["fit[a]", "fit[b]"]
+    assert frontier.add({"fit[a]": ("axis",), "fit[b]": ("axis",)}) == ["fit[a]", "fit[b]"]
     frontier.wait("fit", ["fit[a]", "fit[b]"])
     assert know(frontier, known, "fit[a]") == ([], [])
     assert know(frontier, known, "fit[b]") == (["fit"], [])
@@ -64,7 +64,7 @@ def test_the_longest_remaining_path_counts_what_is_added():
     frontier, known = grown({"axis": (), "fit": ("axis",), "report": ("fit",)}, weigh=seconds.__getitem__)
     assert frontier.remaining == {"axis": 6.0, "fit": 5.0, "report": 5.0}
     know(frontier, known, "axis")
-    frontier.add([("part", ("axis",)), ("fit[a]", ("part",))])
+    frontier.add({"part": ("axis",), "fit[a]": ("part",)})
     frontier.wait("fit", ["fit[a]"])
     assert (frontier.remaining["fit[a]"], frontier.remaining["part"]) == (8.0, 10.0)
 

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from calls import called
+from plait.runtime import results
 
 pytestmark = pytest.mark.law
 EXAMPLES = int(os.environ.get("PLAIT_EXAMPLES", "20"))
@@ -54,6 +55,19 @@ def test_cold_warm_and_no_cache_are_equal(graph, n, seed):
         assert digests(cold) == digests(warm) == digests(none) and cold.states.keys() == none.states.keys()
         same(cold.result, none.result)
         same(warm.result, none.result)
+
+
+@LAWS
+@given(called, sizes, st.integers(0, 5))
+def test_nodes_that_are_looked_up_together_have_the_keys_that_each_has_alone(graph, n, seed):
+    pipe = graph.pipeline()
+    with tempfile.TemporaryDirectory() as store:
+        alone = quiet(pipe, n=n, seed=seed, store=store)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(results, "_MANY", 1)
+            together = quiet(pipe, n=n, seed=seed, store=store)
+        assert set(together.states.values()) <= {"hit", "failed", "skipped"}
+        assert together._state.keys == alone._state.keys
 
 
 @LAWS

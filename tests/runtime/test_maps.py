@@ -1,7 +1,9 @@
 """Maps in runs: each item is a node of its own, everywhere with the same bits, and no more work than there must be."""
 
+import gc
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import NamedTuple
 
@@ -268,6 +270,45 @@ def test_a_warm_run_does_nothing_and_a_new_item_runs_alone(tmp_path):
     run = quiet(squares, xs=[3, 4, 1], store=tmp_path)
     assert run.result == 26
     assert run.states == {"square[3]": "hit", "square[4]": "run", "square[1]": "hit", "total": "run"}
+
+
+@step(ignore=["said"])
+def varied(x: int, by: float, base: list[int], rng: Seed = auto, *, k: int = 2, said: str = "") -> float:
+    return x * by + sum(base) + k + rng % 7
+
+
+@pipeline
+def many(n: int, by: float = 0.5, said: str = "") -> list[float]:
+    base = numbers(3)
+    return varied.map(each(numbers.named("items")(n)), by, base, said=said)
+
+
+def test_an_item_alone_is_a_hit_after_all_of_a_large_map_and_the_other_way_round(tmp_path):
+    """Many items are named together, by what they have in common; that must give the keys that they have alone."""
+    whole = quiet(many, n=150, store=tmp_path)
+    assert set(quiet(many, n=150, said="other", store=tmp_path).states.values()) == {"hit"}
+    one = many.run("varied[77]", n=150, store=tmp_path, listeners=[])
+    assert one.states["varied[77]"] == "hit" and one["varied", 77] == whole.result[77]
+    other = many.run("varied[77]", n=150, by=2.0, store=tmp_path, listeners=[])
+    assert other.states["varied[77]"] == "run"
+    later = quiet(many, n=150, by=2.0, store=tmp_path)
+    assert [name for name, state in later.states.items() if state == "hit"] == ["numbers", "items", "varied[77]"]
+
+
+@pytest.mark.parametrize("executor", ["sequential", "threads"])
+def test_a_run_that_nobody_holds_is_gone_at_once(executor, tmp_path):
+    """Its values may be large: they must not wait until Python looks for garbage."""
+    gc.collect()
+    gc.disable()
+    try:
+        for store in (None, tmp_path, tmp_path):
+            run = quiet(squares, xs=[1, 2, 3], store=store, executor=executor)
+            assert run["square", 2] == 4
+            held = [weakref.ref(run), weakref.ref(run._state), weakref.ref(run._state.unfolding)]
+            del run
+            assert [one() for one in held] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_the_order_of_a_dict_and_of_workers_do_not_change_an_item(tmp_path):

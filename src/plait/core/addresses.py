@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from plait.core.digest import Digest
 
 _LONG = 60  # characters, from which an item is called by its digest
+_LARGE = 10**_LONG
 _PLAIN = re.compile(r"[^\W\d][^\[\]{}|,'\"\\]*")
 _QUOTED = re.compile(r"[^\[\]{}|,'\"\\]*")
 _WORDS = frozenset({"None", "True", "False", "nan", "inf"})
@@ -56,8 +57,10 @@ def label(item: Any) -> str | None:
     ['EMEA', "'01'", '1', '0.5', 'True', 'None', None]
     """
     kind = type(item)
-    if kind is int or kind is float or kind is bool or item is None:
-        return repr(item) if kind is not int or -(10**_LONG) < item < 10**_LONG else None
+    if kind is int:
+        return repr(item) if -_LARGE < item < _LARGE else None
+    if kind is float or kind is bool or item is None:
+        return repr(item)
     if kind is date:
         return str(item.isoformat())
     if kind is not str or len(item) > _LONG or not item.isprintable():

@@ -4,15 +4,32 @@ An axis is opened once for each place of the axes that its own source varies ove
 is known. The results of a map are not looked at for this: their items are those of the map, and are called as these.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from plait.core.addresses import together, with_item
 from plait.core.extents import Context, Extent, Piece, called
 from plait.core.graph import Graph
 from plait.core.looping import Listed, listed, paired
-from plait.core.sources import Attempt, Axis, Choice, Collect, Const, Flat, Gather, Item, Output, Param, Source, inner
+from plait.core.sources import (
+    Ambient,
+    Attempt,
+    Axis,
+    Choice,
+    Collect,
+    Const,
+    Flat,
+    Gather,
+    Item,
+    Output,
+    Param,
+    Source,
+    inner,
+)
 from plait.errors import PlaitError
+
+Inputs: TypeAlias = tuple[tuple[str, Source], ...]
+_SIMPLE = (Param, Const, Ambient)
 
 
 class Look(Protocol):
@@ -36,6 +53,8 @@ class Places(NamedTuple):
 class Sources(Protocol):
     """Turns sources into plain ones: see `core/unfolding.py`."""
 
+    @property
+    def look(self) -> Look: ...
     def plain(self, source: Source, at: Context, waits: set[str], /, *, attempted: bool = False) -> Flat | None: ...
     def branch(self, choice: Choice, at: Context, waits: set[str], /) -> Source | None: ...
 
@@ -43,8 +62,8 @@ class Sources(Protocol):
 class Axes:
     """The axes of a graph in one run."""
 
-    def __init__(self, graph: Graph, look: Look, sources: Sources) -> None:
-        self._look, self._sources = look, sources
+    def __init__(self, graph: Graph, sources: Sources) -> None:
+        self._sources = sources
         self.groups = {node: graph.axes(node) for node in graph.whole}  # over what each node is mapped
         self._extents: dict[tuple[Any, ...], Extent] = {}
         self._alone: dict[Axis, Extent] = {}  # of axes that depend on no other
@@ -124,6 +143,22 @@ class Axes:
         extent = self._alone.get(source.axis)
         return None if extent is None or source.path else extent.plain[at[source.axis]]
 
+    def columns(self, inputs: Inputs, places: Collection[Context]) -> list[list[tuple[str, Flat]]] | None:
+        """The inputs of a node at many places, one after the other; none, if there is more to it than to look."""
+        found: list[list[tuple[str, Flat]]] = []
+        for name, source in inputs:
+            kind = type(source)
+            if type(source) is Item and not source.path and (extent := self._alone.get(source.axis)) is not None:
+                items = [extent.plain[at[source.axis]] for at in places]
+                if None in items:
+                    return None
+                found.append([(name, item) for item in items if item is not None])
+            elif kind in _SIMPLE or (type(source) is Output and source.node not in self.groups):
+                found.append([(name, cast(Flat, source))] * len(places))
+            else:
+                return None
+        return found
+
     def extent(self, axis: Axis, at: Context, waits: set[str]) -> Extent | None:
         """The items of an axis, when they are known."""
         known = self._alone.get(axis)
@@ -156,16 +191,16 @@ class Axes:
             found = [(one, context) for context in places.contexts]
             return Extent.of_sources(places.labels, places.shown, places.keys if source.keyed else None, found)
         if isinstance(source, Collect) and source.kind is dict:
-            labels = [called(key, self._look.digest, place) for place, key in enumerate(source.keys)]
+            labels = [called(key, self._sources.look.digest, place) for place, key in enumerate(source.keys)]
             items = [(Attempt(item) if tried else item, at) for item in source.items]
             return Extent.of_sources(labels, source.keys, source.keys, items)
         plain = self._sources.plain(source, at, waits, attempted=tried)
-        if plain is None or not is_known(plain, self._look, waits):
+        if plain is None or not is_known(plain, self._sources.look, waits):
             return None
-        values = listed(value_of(plain, self._look), axis.label)
+        values = listed(value_of(plain, self._sources.look), axis.label)
         where = [self._extents[self._key(one, at)].labels[at[one]] for one in self._outer[axis]]
         name = with_item(axis.name, where) if where else axis.name
-        return Extent.of_values(name, values.items, values.keys, plain, self._look.digest)
+        return Extent.of_values(name, values.items, values.keys, plain, self._sources.look.digest)
 
 
 def is_known(source: Source, look: Look, waits: set[str]) -> bool:

@@ -7,7 +7,7 @@ from plait.core.addresses import by_digest, label
 from plait.core.containers import IMMUTABLE
 from plait.core.grafting import field_at
 from plait.core.looping import listed, texts
-from plait.core.sources import Axis, Const, Flat, Source
+from plait.core.sources import Axis, Const, Flat, Output, Source
 from plait.errors import ParameterError, PlaitError
 from plait.secret import Secret
 
@@ -105,6 +105,23 @@ class Extent:
     def forget(self) -> None:
         """Nobody will ask for another item: large ones need not be held here. A result may be made of the others."""
         self._values = ()
+
+
+def given_item(name: str, of: Output, steps: Sequence[tuple[int, object]], whole: Any) -> Piece:
+    """One item of a mapped node of which all values were given, as a list or a dict for each of its maps.
+
+    `steps` lead to it: for each map its place, and what people know it by.
+    """
+
+    def again(value: Any) -> Any:
+        for place, shown in steps:
+            try:
+                value = value[shown if isinstance(value, Mapping) else place]
+            except (KeyError, IndexError):
+                raise PlaitError(f"given[{of.node!r}] has nothing for the item {shown!r}") from None
+        return value
+
+    return Piece(name, again(whole), of, again)
 
 
 def _is_small(value: Any) -> bool:

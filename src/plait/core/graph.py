@@ -221,12 +221,12 @@ def in_order(name: str, nodes: Mapping[str, Node]) -> tuple[Mapping[str, Node], 
 
     Raises `GraphError`, which shows a cycle as a path.
     """
-    reads, ordered = _reads(nodes)
+    found, ordered = reads(nodes)
     if ordered:
-        return nodes, reads
-    waiting = {n: len(parents) for n, parents in reads.items()}
+        return nodes, found
+    waiting = {n: len(parents) for n, parents in found.items()}
     readers: dict[str, list[str]] = {n: [] for n in nodes}
-    for reader, parents in reads.items():
+    for reader, parents in found.items():
         for parent in parents:
             readers[parent].append(reader)
     ready = [n for n, count in waiting.items() if not count]
@@ -236,11 +236,11 @@ def in_order(name: str, nodes: Mapping[str, Node]) -> tuple[Mapping[str, Node], 
             if not waiting[reader]:
                 ready.append(reader)
     if len(ready) < len(nodes):
-        raise GraphError(f"{name} has a cycle: {' -> '.join(_cycle(reads, set(nodes) - set(ready)))}")
-    return {n: nodes[n] for n in ready}, {n: reads[n] for n in ready}
+        raise GraphError(f"{name} has a cycle: {' -> '.join(_cycle(found, set(nodes) - set(ready)))}")
+    return {n: nodes[n] for n in ready}, {n: found[n] for n in ready}
 
 
-def _reads(nodes: Mapping[str, Node]) -> tuple[dict[str, tuple[str, ...]], bool]:
+def reads(nodes: Mapping[str, Node]) -> tuple[dict[str, tuple[str, ...]], bool]:
     """The nodes that each node reads, and whether all of them stand before it. In one pass: a graph may be large."""
     found: dict[str, tuple[str, ...]] = {}
     ordered = True

@@ -13,6 +13,7 @@ there (early cutoff).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, assert_never
 
 from blake3 import blake3
@@ -25,6 +26,7 @@ from plait.core.records import BY_KEY
 from plait.core.sources import Ambient, Attempt, Choice, Collect, Const, Gather, Item, Output, Param, Source
 from plait.errors import InputChanged
 
+_SHARED = (Const, Output, Param)  # of whose content it does not matter which node reads it
 SHARED_RANDOM = "random state"  # stands among the arguments; no parameter can be called so
 
 
@@ -34,15 +36,19 @@ def key_prefix(definition: Definition, code: Digest, environment: Mapping[str, s
     return framed([b"node-v1", repr(definition.shape).encode(), code.encode(), *variables])
 
 
-def node_key(prefix: bytes, arguments: Sequence[tuple[str, Digest]]) -> Key:
-    """The name of a computation, from its prefix and the names of its arguments.
+def node_key(prefix: blake3, arguments: Sequence[tuple[str, Digest]]) -> Key:
+    """The name of a computation, from its prefix, hashed as far, and the names of its arguments.
 
-    >>> a, b = ("a", Digest("1")), ("b", Digest("2"))
-    >>> node_key(b"step", [a, b]) == node_key(b"step", [b, a]) != node_key(b"step", [a])
+    >>> step, a, b = blake3(b"step"), ("a", Digest("1")), ("b", Digest("2"))
+    >>> node_key(step, [a, b]) == node_key(step, [b, a]) != node_key(step, [a])
     True
     """
-    said = ";".join(map("=".join, sorted(arguments) if len(arguments) > 1 else arguments))
-    return Key(blake3(prefix + said.encode()).digest().hex())  # quicker than its own hexdigest
+    hasher = prefix.copy()
+    if len(arguments) == 1:
+        hasher.update("=".join(arguments[0]).encode())
+    else:
+        hasher.update(";".join(map("=".join, sorted(arguments))).encode())
+    return Key(hasher.digest().hex())  # quicker than its own hexdigest
 
 
 class Digests(Protocol):
@@ -72,6 +78,35 @@ def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
     return given
 
 
+def all_arguments(nodes: Sequence[Node], known: Digests) -> list[Sequence[tuple[str, Digest]]]:
+    """As `arguments`, for many nodes of one step: those of a map differ in their items, and in little else."""
+    with suppress(InputChanged):  # which is said of a single node
+        columns = _columns(nodes, known)
+        if columns:
+            return list(zip(*columns, strict=True))
+    return [arguments(node, known) for node in nodes]
+
+
+def _columns(nodes: Sequence[Node], known: Digests) -> list[list[tuple[str, Digest]]]:
+    """The arguments of some nodes, input by input; none, if they do not have the same ones."""
+    definition = nodes[0].definition
+    if len({len(node.inputs) for node in nodes}) > 1 or known.shared_random(nodes[0]) is not None:
+        return []
+    columns: list[list[tuple[str, Digest]]] = []
+    for column in zip(*[node.inputs for node in nodes], strict=True):
+        name, first = column[0]
+        if any([other != name for other, _ in column]):
+            return []
+        if name in definition.unkeyed or (type(first) is Ambient and first.kind not in KEYED):
+            continue
+        if type(first) in _SHARED and all([source is first for _, source in column]):
+            columns.append([(name, source_digest(first, "", known))] * len(nodes))
+        else:
+            rows = zip(nodes, column, strict=True)
+            columns.append([(name, source_digest(source, node.name, known)) for node, (_, source) in rows])
+    return columns
+
+
 def source_digest(source: Source, node: str, known: Digests) -> Digest:
     """The digest of one argument of a node."""
     if type(source) is Const:  # as an item of a map mostly is
@@ -86,7 +121,7 @@ def source_digest(source: Source, node: str, known: Digests) -> Digest:
         case Ambient(kind):
             return known.ambient(kind, node)
         case Collect(kind, items, keys):
-            inner = [source_digest(item, node, known) for item in items]
+            inner = [known.output(item) if type(item) is Output else source_digest(item, node, known) for item in items]
             named = digest("collect", kind.__name__.encode(), known.const(keys).encode(), *(d.encode() for d in inner))
             return Digest(BY_KEY + named) if any(d.startswith(BY_KEY) for d in inner) else named
         case Item() | Gather() | Choice() | Attempt():

@@ -11,16 +11,19 @@ over, the selector of a switch, what is attempted. Whoever runs the nodes tells 
 failed, and gets the nodes that can be unfolded now.
 """
 
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, assert_never
 
 from plait.core.addresses import item_of, node_of
+from plait.core.agenda import Agenda, Pending
 from plait.core.axes import Axes, Look, Places, is_known, value_of
 from plait.core.choosing import chosen
 from plait.core.definition import EMPTY, near
 from plait.core.demand import unchosen
-from plait.core.extents import Context, Extent, Piece
+from plait.core.extents import Context, Extent, Piece, given_item
 from plait.core.failure import Failure
 from plait.core.grafting import projected
 from plait.core.graph import Graph, Node
@@ -41,6 +44,8 @@ from plait.core.sources import (
 )
 from plait.errors import GraphError, PlaitError
 
+_NEW = tuple.__new__  # as `_make` of a NamedTuple, in half its time
+
 
 class Ended(NamedTuple):
     """A node that will not run, because of another one; or that cannot be unfolded, with the error that says why."""
@@ -53,7 +58,7 @@ class Ended(NamedTuple):
 class Unfolded(NamedTuple):
     """What came of a step forward: nodes with plain sources, and those that will not be; each only once."""
 
-    nodes: list[Node]
+    nodes: dict[str, list[Node]]  # by the node of the graph that they are of
     ended: list[Ended]
     asked: list[Flat]  # what was asked for, as plain sources
 
@@ -64,45 +69,57 @@ class Because(Exception):  # noqa: N818 - no error: it says which node is to bla
         self.name = name
 
 
-class _Pending:
-    """A node of the run that is asked for and not unfolded yet; or, without a node, something that is asked for."""
-
-    __slots__ = ("at", "missing", "name", "node", "source")
-
-    def __init__(self, name: str, node: Node | None, source: Source | None, at: Context) -> None:
-        self.name, self.node, self.source, self.at = name, node, source, at
-        self.missing = 0
-
-
 class Unfolding:
     """The part of a graph that a run has come to ask for, item by item."""
 
-    def __init__(self, graph: Graph, given: Iterable[str], look: Look) -> None:
-        self._graph, self._look = graph, look
+    def __init__(self, graph: Graph, given: Iterable[str], look: Look | None) -> None:
+        self._graph = graph
+        self._looking: Look | None = look
+        self._lock = threading.RLock()
         self._given = set(given)
         self._asked: dict[str, tuple[str, Context]] = {}  # the nodes of the run, each with that of the graph
-        self._queue: deque[_Pending] = deque()
-        self._waiting: dict[str, list[_Pending]] = {}
-        self._axes = Axes(graph, look, self)
+        self._agenda = Agenda()
+        self._axes = Axes(graph, weakref.proxy(self))  # who lets go of a run has it back at once: no cycles
         self._because: dict[str, str] = {}  # of what cannot come to be: the node that is to blame
         self._failures: dict[str, Failure] = {}  # of these
         self._choices: dict[str, Any] = {}  # what switches were decided by
-        self._open = 0
-        self._out = Unfolded([], [], [])
+        self._out = Unfolded({}, [], [])
 
     # what a run calls
 
     @property
+    def look(self) -> Look:
+        """What is known of the run's values."""
+        assert self._looking is not None
+        return self._looking
+
+    @contextmanager
+    def seen_by(self, look: Look) -> Iterator[None]:
+        """Somebody else looks meanwhile, as whoever reads a run that is over."""
+        with self._lock:
+            before, self._looking = self._looking, look
+            try:
+                yield
+            finally:
+                self._looking = before
+
+    def leave(self) -> None:
+        """The run is over, and need not be held any more."""
+        self._looking = None
+
+    @property
     def waits_for(self) -> Mapping[str, Sequence[object]]:
         """The nodes of the run whose end decides what else there is to do."""
-        return self._waiting
+        return self._agenda.waiting
 
     def place(self, name: str) -> tuple[int, ...]:
         """Where a node of the run stands among those of its node: by the places of its items, the outer map first."""
-        node, at = self._asked.get(name, (name, {}))
+        if name not in self._asked:
+            return ()
+        node, at = self._asked[name]
         if len(at) == 1:
-            return tuple(at.values())
-        return tuple([at[axis] for group in self._axes.groups.get(node, ()) for axis in group]) if at else ()
+            return (*at.values(),)
+        return tuple([at[axis] for group in self._axes.groups.get(node, ()) for axis in group])
 
     def node(self, name: str) -> str:
         """The node of the graph that a node of the run is of."""
@@ -111,13 +128,12 @@ class Unfolding:
     @property
     def complete(self) -> bool:
         """Is all that was asked for unfolded?"""
-        return not self._open
+        return not self._agenda.open
 
     def ask(self, sources: Iterable[Source]) -> Unfolded:
         """What is needed for some sources, as far as it can be said by now."""
         for source in sources:
-            self._open += 1
-            self._queue.append(_Pending("", None, source, {}))
+            self._agenda.add(Pending("", None, source, {}))
         return self._advance()
 
     def settle(self, name: str, failure: Failure | None = None, because: str = "") -> Unfolded:
@@ -125,7 +141,7 @@ class Unfolding:
         if failure is not None:
             self._because[name] = because or name
             self._failures[self._because[name]] = failure
-        self._wake(name)
+        self._agenda.wake(name)
         return self._advance()
 
     def item(self, name: str) -> object:
@@ -140,16 +156,10 @@ class Unfolding:
         """The value that decided a switch; `EMPTY` if that is not known."""
         return self._choices.get(label, EMPTY)
 
-    def size(self, node: str) -> str:
-        """What the number of a node's items depends on, in a word or two."""
-        return ", ".join(
-            axis.label.removeprefix("each(").removesuffix(")") for group in self._axes.groups[node] for axis in group
-        )
-
     def waiting(self) -> dict[str, tuple[str, ...]]:
         """The nodes of the run that cannot be unfolded yet, and for whom they wait."""
         found: dict[str, list[str]] = {}
-        for name, waiting in self._waiting.items():
+        for name, waiting in self._agenda.waiting.items():
             for pending in waiting:
                 if pending.node is not None:
                     found.setdefault(pending.name, []).append(name)
@@ -157,17 +167,16 @@ class Unfolding:
 
     def undecided(self) -> set[str]:
         """The nodes of the graph of which more nodes of the run may come, or some at all."""
-        sources = [one.source for waiting in self._waiting.values() for one in waiting if one.source is not None]
+        sources = [one.source for waiting in self._agenda.waiting.values() for one in waiting if one.source is not None]
         names = {output.node for source in sources for output in outputs(source)}
         names.update(node_of(name) for name in self.waiting())
         return set(self._graph.needed(map(node_of, names))) - unchosen(self._graph, self.chosen_by).keys()
 
-    # the queue
+    # the agenda
 
     def _advance(self) -> Unfolded:
-        queue, waits = self._queue, set[str]()
-        while queue:
-            pending = queue.popleft()
+        waits = set[str]()
+        for pending in self._agenda:
             if waits:
                 waits = set()
             try:
@@ -178,18 +187,16 @@ class Unfolding:
                 self._end(pending, Ended(pending.name, pending.name, error))
             else:
                 if done:
-                    self._open -= 1
-                    continue
-                pending.missing = len(waits)
-                for name in waits:
-                    self._waiting.setdefault(name, []).append(pending)
-        if not self._open:
+                    self._agenda.open -= 1
+                else:
+                    self._agenda.wait(pending, waits)
+        if self.complete:
             self._axes.forget()
-        out, self._out = self._out, Unfolded([], [], [])
+        out, self._out = self._out, Unfolded({}, [], [])
         return out
 
-    def _end(self, pending: _Pending, ended: Ended) -> None:
-        self._open -= 1
+    def _end(self, pending: Pending, ended: Ended) -> None:
+        self._agenda.open -= 1
         if pending.node is None:  # what was asked for itself; a node that it needs says why
             if ended.error is not None:
                 raise ended.error
@@ -198,15 +205,9 @@ class Unfolding:
             self._failures[pending.name] = Failure(pending.node.name, self.item(pending.name), ended.error)
         self._because[pending.name] = ended.because
         self._out.ended.append(ended)
-        self._wake(pending.name)
+        self._agenda.wake(pending.name)
 
-    def _wake(self, name: str) -> None:
-        for pending in self._waiting.pop(name, ()):
-            pending.missing -= 1
-            if not pending.missing:
-                self._queue.append(pending)
-
-    def _unfold(self, pending: _Pending, waits: set[str]) -> bool:
+    def _unfold(self, pending: Pending, waits: set[str]) -> bool:
         """Gives a node, if all its sources are plain by now; asks for what they need in any case."""
         node, at = pending.node, pending.at
         if node is None:
@@ -230,7 +231,7 @@ class Unfolding:
         if ended is not None:
             raise ended
         if not waits:
-            self._out.nodes.append(Node(pending.name, node.definition, tuple(plain)))
+            self._out.nodes.setdefault(node.name, []).append(Node(pending.name, node.definition, tuple(plain)))
         return not waits
 
     # the nodes of the run
@@ -273,24 +274,11 @@ class Unfolding:
         self._asked[name] = (node, at)
         if self._given and (name in self._given or node in self._given):
             if name not in self._given:
-                self._look.take(self._given_item(name, node, at))
+                places = [at[group[0]] for group in self._axes.groups[node]]
+                steps = list(zip(places, self._axes.shown(node, at), strict=True))
+                self.look.take(given_item(name, Output(node), steps, self.look.value(Output(node))))
             return
-        self._open += 1
-        self._queue.append(_Pending(name, self._graph.nodes[node], None, at))
-
-    def _given_item(self, name: str, node: str, at: Context) -> Piece:
-        """The value of a mapped node for one item, where all its values were given as a list or dict."""
-        steps = [(at[group[0]], shown) for group, shown in zip(self._axes.groups[node], self._axes.shown(node, at))]  # noqa: B905 - of one length
-
-        def again(value: Any) -> Any:
-            for place, shown in steps:
-                try:
-                    value = value[shown if isinstance(value, Mapping) else place]
-                except (KeyError, IndexError):
-                    raise PlaitError(f"given[{node!r}] has nothing for the item {shown!r}") from None
-            return value
-
-        return Piece(name, again(self._look.value(Output(node))), Output(node), again)
+        self._agenda.add(Pending(name, self._graph.nodes[node], None, at))
 
     # sources
 
@@ -335,7 +323,7 @@ class Unfolding:
             if attempted:
                 return Const(self._failures[self._because[name]])
             raise Because(self._because[name])
-        if attempted and not self._look.is_known(name):
+        if attempted and not self.look.is_known(name):
             waits.add(name)
             return None
         return source if name is source.node else Output(name, source.part)
@@ -343,13 +331,27 @@ class Unfolding:
     def _all_items(self, source: Output, places: Places, kind: type, keys: tuple[Any, ...]) -> Flat:
         """What a node gives for each item of its only map: the commonest gathering, and there may be very many."""
         node, part = source
-        found = []
-        for label, at in zip(places.labels, places.contexts, strict=True):
-            name = f"{node}[{label}]"
-            if name not in self._asked:
-                self._ask(name, node, at)
-            found.append(Output(name, part))
-        return Collect(kind, tuple(found), keys)
+        names = [f"{node}[{label}]" for label in places.labels]
+        self._ask_all(node, dict(zip(names, places.contexts, strict=True)))
+        return Collect(kind, tuple([_NEW(Output, (name, part)) for name in names]), keys)
+
+    def _ask_all(self, name: str, found: Mapping[str, Context]) -> None:
+        """Asks for many items of a node's only map; at once, where nothing of them has to be waited for."""
+        node, columns = self._graph.nodes[name], None
+        if not self._given and not self._because and self._asked.keys().isdisjoint(found):
+            columns = self._axes.columns(node.inputs, found.values())
+        if columns is None:
+            for item, at in found.items():
+                if item not in self._asked:
+                    self._ask(item, name, at)
+            return
+        for _, source in node.inputs:
+            if type(source) is Output:
+                self._instance(source.node, {})
+        self._asked.update({item: (name, at) for item, at in found.items()})
+        rows = zip(found, zip(*columns, strict=True), strict=True)
+        made = [_NEW(Node, (item, node.definition, inputs)) for item, inputs in rows]
+        self._out.nodes.setdefault(name, []).extend(made)
 
     def _collected(
         self,
@@ -382,16 +384,16 @@ class Unfolding:
             return self.plain(projected(source, path), at, waits, attempted=attempted)
         found = extent.piece(place, path)
         if isinstance(found, Piece):
-            self._look.take(found)
+            self.look.take(found)
             found = extent.pieces[place, path] = Output(found.name)
         return found
 
     def branch(self, choice: Choice, at: Context, waits: set[str]) -> Source | None:
         """What a switch chooses, when its selector is known."""
         selector = self.plain(choice.selector, at, waits)
-        if selector is None or not is_known(selector, self._look, waits):
+        if selector is None or not is_known(selector, self.look, waits):
             return None
-        value = self._choices[choice.label] = value_of(selector, self._look)
+        value = self._choices[choice.label] = value_of(selector, self.look)
         default = EMPTY if choice.default is None else choice.default
         found: Source = chosen(choice.label, value, choice.branches, default)
         return found

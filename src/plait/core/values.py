@@ -19,7 +19,7 @@ from blake3 import blake3
 
 from plait.core.digest import Digest
 from plait.core.encoder import Encoder, Expanded, Follow, UnnamedError, Writer, index, shown
-from plait.core.leaves import LEAVES, Raw, text
+from plait.core.leaves import LEAVES, Raw, named, text
 from plait.core.reducing import is_code, reduced
 from plait.errors import FingerprintError, PlaitError
 
@@ -92,7 +92,7 @@ class Values:
     def digest(self, value: object) -> Digest:
         """The name of a value; `FingerprintError` with the path inside where a part of it has none."""
         leaf = LEAVES.get(type(value))
-        return Digest(blake3(self.encode(value, self._follow) if leaf is None else leaf(value)).hexdigest())
+        return named(self.encode(value, self._follow) if leaf is None else leaf(value))
 
     def encode(self, value: object, follow: Follow) -> bytes:
         """The bytes that make a value itself; `follow` names the functions and classes in it."""

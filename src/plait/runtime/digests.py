@@ -8,6 +8,7 @@ from plait.core.definition import Definition
 from plait.core.digest import Digest, digest
 from plait.core.grafting import field_at
 from plait.core.graph import Node
+from plait.core.leaves import LEAVES, named
 from plait.core.records import Artifact, part_of
 from plait.core.sources import Output, Param
 from plait.runtime.naming import Naming
@@ -46,7 +47,7 @@ class InputDigests:
 
     def const(self, value: Any) -> Digest:
         if type(value) in _NUMBERS:  # quicker than to ask for an id, of which audit hooks are told
-            return self._naming.digest(value)
+            return named(LEAVES[type(value)](value))
         known = self._consts.get(id(value))
         if known is None:
             known = self._consts[id(value)] = (self._naming.digest(value), value)  # held, so that the id stays its own

@@ -102,6 +102,8 @@ class _Scheduler:
 
     def _stop(self) -> None:
         self.sites.close()
+        if self.growth is not None:
+            self.growth.leave()
 
     def _lost(self, name: str, lost: ArtifactLost) -> None:
         error = self.healing.again(name, lost)
@@ -276,6 +278,7 @@ class _SideBySide(_Scheduler):
         """Nothing is left running."""
         for future, running in self.running.items():
             self.sites.kill(future, running)
+        self.work.ready = Stack()
         super()._stop()
 
 

@@ -9,7 +9,7 @@ from plait.core.addresses import node_of
 from plait.core.demand import deciding
 from plait.core.extents import Piece
 from plait.core.grafting import field_at
-from plait.core.graph import Node
+from plait.core.graph import Node, reads
 from plait.core.records import Artifact, part_of
 from plait.core.sources import Output, Param
 from plait.core.unfolding import Unfolded, Unfolding
@@ -17,7 +17,7 @@ from plait.errors import FingerprintError
 from plait.runtime.frontier import Frontier
 from plait.runtime.plan import Planned
 from plait.runtime.request import Request
-from plait.runtime.unfolding import named, reads
+from plait.runtime.unfolding import named
 from plait.runtime.vault import Vault
 
 
@@ -80,7 +80,8 @@ class Foreseeing:
             waits = tuple(one for one in decide if one not in self._planning.artifacts)
             waits = tuple(one for one in waits if node_of(one) in above) or waits
             mapped = name in graph.whole
-            size = self._unfolding.size(name) if mapped else ""
+            axes = [axis for group in graph.axes(name) for axis in group] if mapped else []
+            size = ", ".join(axis.label.removeprefix("each(").removesuffix(")") for axis in axes)
             yield Planned(f"{name}[*]" if mapped else name, "wait", waits_for=waits, size=size)
 
     def place(self, name: str) -> tuple[int, ...]:
@@ -88,8 +89,9 @@ class Foreseeing:
         return self._unfolding.place(name)
 
     def _take(self, more: Unfolded) -> list[str]:
-        self._nodes.update((node.name, node) for node in more.nodes)
-        return self._frontier.add((node.name, reads(node)) for node in more.nodes)
+        nodes = {node.name: node for some in more.nodes.values() for node in some}
+        self._nodes.update(nodes)
+        return self._frontier.add(reads(nodes)[0])
 
     # what `Unfolding` asks
 

@@ -38,19 +38,18 @@ class Frontier:
         """The nodes that wait for nobody."""
         return [name for name in self.needed if not self.waiting[name]]
 
-    def add(self, reads: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
+    def add(self, new: Mapping[str, tuple[str, ...]]) -> list[str]:
         """Takes in new nodes, each with those that it reads, after these: the nodes that wait for nobody."""
-        added = []
-        for name, parents in reads:
-            self.parents[name] = parents
-            self.children.setdefault(name, [])  # a reader of it may have been added before it
-            self.readers.setdefault(name, 0)
-            self.waiting[name] = 0
-            added.append(name)
-            self._link(name, parents)
-        self.needed += added
-        self._measure(added)
-        return [name for name in added if not self.waiting[name]]
+        self.parents.update(new)
+        self.waiting.update(dict.fromkeys(new, 0))
+        for name, parents in new.items():
+            if name not in self.children:  # a reader of it may have been added before it
+                self.children[name], self.readers[name] = [], 0
+            if parents:
+                self._link(name, parents)
+        self.needed += new
+        self._measure(list(new))
+        return [name for name in new if not self.waiting[name]]
 
     def lengths(self, children: Mapping[str, Sequence[str]]) -> dict[str, float]:
         """How long the longest path is that begins with each node of a graph, listed so that readers come after."""
@@ -116,10 +115,16 @@ class Frontier:
         return list(found)
 
     def _link(self, name: str, parents: Iterable[str]) -> None:
+        children, readers, known = self.children, self.readers, self._known
+        waits = 0
         for parent in parents:
-            self.children.setdefault(parent, []).append(name)
-            self.readers[parent] = self.readers.get(parent, 0) + 1
-            self.waiting[name] += parent not in self._known
+            if parent in children:
+                children[parent].append(name)
+                readers[parent] += 1
+            else:
+                children[parent], readers[parent] = [name], 1
+            waits += parent not in known
+        self.waiting[name] += waits
 
     def _measure(self, names: Sequence[str]) -> None:
         """The longest remaining path of each, those who read before those they read."""

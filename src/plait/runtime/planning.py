@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from blake3 import blake3
+
 from plait.core.addresses import node_of
 from plait.core.demand import deciding
 from plait.core.digest import Digest, Key
-from plait.core.graph import Node
+from plait.core.graph import Node, reads
 from plait.core.keys import arguments, node_key
 from plait.core.manifest import Change, changes, manifest, parts
 from plait.core.reasons import Reason, differences, kind_of, nearest, reasons
@@ -18,7 +20,6 @@ from plait.runtime.foreseeing import Foreseeing
 from plait.runtime.plan import Plan, Planned
 from plait.runtime.request import Request
 from plait.runtime.results import is_fresh, is_usable
-from plait.runtime.unfolding import reads
 from plait.runtime.vault import Vault
 
 _EARLIER = 100  # records of a step that are looked at
@@ -67,7 +68,7 @@ class Planning:
     def node(self, node: Node) -> Planned:
         """What would become of a node, when all before it were looked at."""
         folded = self.request.graph.folded
-        parents = reads(node) if folded else self.request.graph.reads[node.name]
+        parents = reads({node.name: node})[0][node.name] if folded else self.request.graph.reads[node.name]
         return self._node(node, parents)._replace(reads=parents)
 
     def _node(self, node: Node, parents: tuple[str, ...]) -> Planned:
@@ -78,7 +79,7 @@ class Planning:
         if unknown:
             return self._waiting(self.ledger, node, unknown)
         given = arguments(node, self.digests)
-        key = node_key(self.vault.naming.prefix(node.definition), given)
+        key = node_key(blake3(self.vault.naming.prefix(node.definition)), given)
         record = self.ledger.find([key]).get(key)
         if record is None:
             return self._missed(self.ledger, node, given, key)
@@ -102,7 +103,7 @@ class Planning:
 
     def same_surroundings(self, node: Node, before: Record) -> bool:
         """Would that code and those inputs have the same key now? Then the declared environment is as it was."""
-        return node_key(self.vault.naming.prefix_of(node.definition, before.code), before.inputs) == before.key
+        return node_key(blake3(self.vault.naming.prefix_of(node.definition, before.code)), before.inputs) == before.key
 
     def _waiting(self, ledger: Ledger, node: Node, unknown: tuple[str, ...]) -> Planned:
         """A node some of whose inputs are not known yet; it is sure to run, if code and the others were never seen."""

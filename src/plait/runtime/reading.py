@@ -39,10 +39,11 @@ class Reading:
         if type(source) not in NESTED:
             return source  # type: ignore[return-value] # what is not nested is plain
         if self._state.unfolding is None:
-            self._state.unfolding = Unfolding(self._graph, (), self)
+            self._state.unfolding = Unfolding(self._graph, (), None)
         waits: set[str] = set()
         try:
-            found = self._state.unfolding.plain(source, {}, waits)
+            with self._state.unfolding.seen_by(self):
+                found = self._state.unfolding.plain(source, {}, waits)
         except Because as because:
             raise Missing(because.name) from None
         if found is None:

@@ -21,7 +21,7 @@ from plait.core.grafting import field_at
 from plait.core.graph import Node
 from plait.core.keys import Digests, source_digest
 from plait.core.records import BY_KEY, Artifact, lasting
-from plait.core.sources import Collect, Output, Param, outputs
+from plait.core.sources import Output, Param, outputs
 from plait.core.unfolding import Ended, Unfolded, Unfolding
 from plait.errors import FingerprintError, PlaitError
 from plait.runtime.events import Skipped, Unfolds
@@ -46,7 +46,7 @@ class Growth:
         results.growth = failing.growth = self
         request = work.request
         self.unfolding = work.state.unfolding = Unfolding(request.graph, request.given, self)
-        self._awaited = self.unfolding.waits_for
+        self.awaited = self.unfolding.waits_for  # the nodes of which `known` wants to hear
         self.pieces: dict[str, Piece] = {}  # without their values
         self.exposed = exposed(request.graph, request.needed, request.roots)
         self._late: set[str] = set()  # whose values nobody reads just now, and somebody might
@@ -112,8 +112,6 @@ class Growth:
 
     def known(self, name: str) -> list[str]:
         """A node is known: the nodes that can go on since there is more to do."""
-        if name not in self._awaited:
-            return []
         with paused():
             return self._take(self.unfolding.settle(name))
 
@@ -136,7 +134,8 @@ class Growth:
         work, state, graph = self.work, self.work.state, self.work.request.graph
         if not self.unfolding.complete and not state.failures:
             raise PlaitError(f"plait stopped while {', '.join(self.unfolding.waits_for)} decided; a defect of plait")
-        state.states = self._in_order(state.states)
+        with paused():
+            state.states = self._in_order(state.states)
         seen = {node_of(name) for name in state.states}
         failed = {node_of(name): name for name in reversed(state.failures)}
         said = unchosen(graph, self.unfolding.chosen_by)
@@ -155,9 +154,16 @@ class Growth:
     def _in_order(self, states: dict[str, str]) -> dict[str, str]:
         """In the order of the graph; the items of a map in their own."""
         found: dict[str, list[str]] = {name: [] for name in self.work.request.graph.nodes}
+        node, place = self.unfolding.node, self.unfolding.place
         for name in states:
-            found[self.unfolding.node(name)].append(name)
-        return {name: states[name] for names in found.values() for name in sorted(names, key=self.unfolding.place)}
+            found[node(name)].append(name)
+        return {name: states[name] for names in found.values() for name in sorted(names, key=place)}
+
+    def leave(self) -> None:
+        """The run is over: nothing of it holds the rest any more, unless a node that failed may be called again."""
+        if not self.work.state.replays:
+            self.unfolding.leave()
+            self.results.growth = self.failing.growth = None
 
     def keeps(self, name: str) -> bool:
         """Is a value held on to, since nobody could get it again, and who will read it is not known yet?"""
@@ -197,14 +203,11 @@ class Growth:
     def _take(self, more: Unfolded) -> list[str]:
         """Takes in new nodes: those that wait for nobody."""
         work, request = self.work, self.work.request
-        found: dict[str, list[Node]] = {}
-        for node in more.nodes:
-            found.setdefault(self.unfolding.node(node.name), []).append(node)
         fresh: list[str] = []
-        for base in sorted(found, key=self._places.__getitem__):
-            nodes = found[base]
+        for base in sorted(more.nodes, key=self._places.__getitem__):
+            nodes = more.nodes[base]
             names = [node.name for node in nodes]
-            fresh += work.add(nodes, {node.name: reads(node) for node in nodes})
+            fresh += work.add(nodes)
             work.frontier.measure(names, self._remaining.get(base, 0.0))
             if base in self._targets:
                 work.kept.update(names)
@@ -224,7 +227,7 @@ class Growth:
 
     def _end(self, ended: Ended) -> None:
         work = self.work
-        work.add([Node(ended.name, work.request.graph.nodes[node_of(ended.name)].definition, ())], {ended.name: ()})
+        work.add([Node(ended.name, work.request.graph.nodes[node_of(ended.name)].definition, ())])
         work.began[ended.name] = work.clock.steady()
         if ended.error is not None:
             self.failing.failed_for_good(ended.name, ended.error)
@@ -239,14 +242,3 @@ def named(piece: Piece, known: Callable[[Any], str | None], digests: Digests) ->
         return Digest(found)
     whole = source_digest(piece.of, "", digests)
     return Digest(BY_KEY + digest("piece", whole.encode(), piece.name.encode()))
-
-
-def reads(node: Node) -> tuple[str, ...]:
-    """The nodes that a node of a run reads, each once."""
-    parents: list[str] = []
-    for _, source in node.inputs:
-        if type(source) is Output:
-            parents.append(source.node)
-        elif type(source) is Collect:
-            parents += [out.node for out in outputs(source)]
-    return tuple(parents) if len(parents) < 2 else tuple(dict.fromkeys(parents))

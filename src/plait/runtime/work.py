@@ -1,10 +1,10 @@
 """What a run is made of while it goes on: shared by those who work on it, each with one idea of its own."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from plait.core.addresses import node_of
-from plait.core.graph import Node
+from plait.core.graph import Node, reads
 from plait.ports import Clock, Ledger
 from plait.runtime.events import RunEvent
 from plait.runtime.frontier import Frontier
@@ -34,7 +34,8 @@ class Work:
         graph = request.graph
         self.nodes: dict[str, Node] = dict(graph.nodes)
         self.nodes.update({name: graph.nodes[node_of(name)] for name in request.given if name not in self.nodes})
-        by_name = None if weigh is None else lambda name: weigh(self.nodes[name])
+        nodes = self.nodes
+        by_name = None if weigh is None else lambda name: weigh(nodes[name])
         reads, needed = (dict(graph.reads), request.needed) if not graph.folded else ({}, ())  # these come to be known
         self.frontier = Frontier(reads, needed, request.given, state.artifacts, by_name)
         self.ready = ready
@@ -44,7 +45,8 @@ class Work:
         self.began: dict[str, float] = {}
         self.remade: set[str] = set()  # nodes whose bytes were lost when somebody read them
 
-    def add(self, nodes: list[Node], reads: dict[str, tuple[str, ...]]) -> list[str]:
+    def add(self, nodes: Sequence[Node]) -> list[str]:
         """Takes in nodes that the graph does not have: those that wait for nobody."""
-        self.nodes.update((node.name, node) for node in nodes)
-        return self.frontier.add((node.name, reads[node.name]) for node in nodes)
+        new = {node.name: node for node in nodes}
+        self.nodes.update(new)
+        return self.frontier.add(reads(new)[0])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from plait.core.digest import Key
 from plait.core.records import Record
 from plait.stores.local import segments, sqlite
-from plait.stores.local.bodies import record_of
+from plait.stores.local.bodies import records_of
 from plait.stores.local.index import Index
 from plait.stores.local.segments import Entry
 
@@ -57,8 +57,7 @@ class Ahead:
             entries = [entry, *(found for _, found in rows)] if ours else [entry]
         except sqlite.errors():  # whoever is asked next will say so, and mend it
             return
-        for found in entries:
-            record = record_of(segments.body(found))
+        for record in records_of(list(map(segments.body, entries))):
             if record is not None:
                 self._records[record.key] = record
 

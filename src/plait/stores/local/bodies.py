@@ -1,11 +1,15 @@
 """What the bodies of entries say: JSON and plain bytes, read with nothing but a parser."""
 
+from collections.abc import Sequence
+
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Record
 from plait.lines import dumps, loads, reader
 from plait.ports import RunRow
 
 _TROUBLE = (ValueError, RecursionError)
+_AT_ONCE = 500  # records that are read at once
+_records = reader(list[Record])
 _run = reader(RunRow)
 _said = reader(tuple[Key, Digest, str, str, float, str, str, float])  # an acceptance without its record
 
@@ -16,6 +20,19 @@ def record_of(body: bytes) -> Record | None:
         return loads(body)
     except _TROUBLE:
         return None
+
+
+def records_of(bodies: Sequence[bytes]) -> list[Record | None]:
+    """The records of many bodies, as `record_of` gives them; a parser that is called once is quicker."""
+    found: list[Record | None] = []
+    for start in range(0, len(bodies), _AT_ONCE):
+        some = bodies[start : start + _AT_ONCE]
+        try:
+            read: Sequence[Record | None] = _records(b"[" + b",".join(some) + b"]")
+        except _TROUBLE:
+            read = ()
+        found += read if len(read) == len(some) else map(record_of, some)
+    return found
 
 
 def code_body(code: Digest, manifest: bytes) -> bytes:

@@ -20,6 +20,7 @@ from plait.stores.local.bodies import (
     code_body,
     code_of,
     record_of,
+    records_of,
     run_body,
     run_of,
 )
@@ -79,8 +80,8 @@ class LocalLedger:
                 if record is not None:
                     return {key: record}
             else:
-                for entry in self._entries(list(keys)):
-                    record = record_of(body(entry))
+                entries = self._entries(list(keys))
+                for entry, record in zip(entries, records_of(list(map(body, entries))), strict=True):
                     if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
                         found[record.key] = record
             if len(found) < len(keys):
