@@ -73,10 +73,11 @@ def executors_of(
     wanted: Any, workers: int | None, definitions: Iterable[Definition], closing: ExitStack
 ) -> dict[str, Executor]:
     """The executors of a run: the one that it names under "", and those that single steps name."""
-    known, asked = plugins.names("executors"), {}
+    asked = {}
     for definition in definitions:
         name = definition.options.executor
         if name is not None and name != wanted:
+            known = plugins.names("executors")
             if name not in known:
                 hint = near(name, known) or f"; give one of {', '.join(known)}"
                 raise ParameterError(f"@step(executor={name!r}) of {definition.name}: there is no such executor{hint}")

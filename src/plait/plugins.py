@@ -4,18 +4,22 @@ The name is the registry: `executor="threads"` finds `plait/executors/threads.py
 """
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from plait.core.definition import near
 from plait.errors import PlaitError
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 Kind = Literal["stores", "codecs", "executors"]
+_OURS = b"[plait."  # how a group of ours begins in a file of entry points
 
 
 @cache  # to read what is installed takes milliseconds
@@ -23,7 +27,7 @@ def names(kind: Kind) -> list[str]:
     """The adapters of a kind: ours, and those of installed packages."""
     folder = Path(__file__).parent / kind
     ours = {path.stem for path in folder.iterdir() if not path.name.startswith("_") and _is_module(path)}
-    return sorted(ours | {entry.name for entry in entry_points(group=f"plait.{kind}")})
+    return sorted(ours | {entry.name for entry in _offered(kind)})
 
 
 def create(kind: Kind, name: str, **options: Any) -> Any:
@@ -74,11 +78,55 @@ def _factory(kind: Kind, name: str) -> Callable[..., Any]:
     if name.isidentifier() and any(_is_module(path) for path in (folder / f"{name}.py", folder / name)):
         found: Callable[..., Any] = import_module(f"plait.{kind}.{name}").create
         return found
-    for entry in entry_points(group=f"plait.{kind}", name=name):
-        loaded: Callable[..., Any] = entry.load()
-        return loaded
+    for entry in _offered(kind):
+        if entry.name == name:
+            loaded: Callable[..., Any] = entry.load()
+            return loaded
     known = names(kind)
     raise PlaitError(f"{name!r} is none of the {kind} ({', '.join(known)}){near(name, known)}")
+
+
+@cache
+def _offered(kind: Kind) -> "tuple[EntryPoint, ...]":
+    """The entry points that installed packages have for us."""
+    if not _may_be_some():
+        return ()
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=f"plait.{kind}"))
+
+
+@cache
+def _may_be_some() -> bool:
+    """Could any package have some? The standard library reads what all packages say of themselves, and to import what
+    does that takes long, too: together longer than a short run.
+    """
+    others = any(hasattr(finder, "find_distributions") for finder in sys.meta_path if not _is_standard(finder))
+    return others or any(map(_may_be_in, sys.path))
+
+
+def _is_standard(finder: object) -> bool:
+    return getattr(finder, "__module__", "") == "_frozen_importlib_external"
+
+
+def _may_be_in(folder: str) -> bool:
+    try:
+        found = os.listdir(folder or ".")
+    except FileNotFoundError:
+        return False
+    except OSError:  # an archive
+        return True
+    for name in found:
+        if name.endswith(".egg"):
+            return True
+        if name.endswith((".dist-info", ".egg-info")):
+            try:
+                with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
+                    if _OURS in file.read():
+                        return True
+            except OSError:  # most have none
+                continue
+    return False
 
 
 def _is_module(path: Path) -> bool:

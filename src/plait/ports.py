@@ -1,14 +1,16 @@
 """What the runtime needs of the outside: protocols, nothing else. An adapter implements one and imports no other."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, Protocol, Self, TypeGuard, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol, Self, TypeGuard, runtime_checkable
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Record
 from plait.core.values import Stream
 from plait.files import Dir, File
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 class UnwritableError(Exception):

@@ -1,7 +1,6 @@
 """What a sweep gave: its runs in order, and a frame of settings and results."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from plait.errors import PlaitError
@@ -56,6 +55,8 @@ class Sweep(Generic[R_co]):
         return pandas.DataFrame(lines)
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         return f"<div>{escape(repr(self))}{self.to_frame().to_html(max_rows=60, max_cols=20)}</div>"
 
     def __repr__(self) -> str:

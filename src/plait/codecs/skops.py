@@ -12,7 +12,6 @@ import json
 import os
 import pickle
 import sys
-import zipfile
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -130,6 +129,8 @@ def _types(value: Any) -> set[str]:
 
 def _in_order(data: bytes) -> bytes:
     """The same file; skops names what is in it by where that lay in memory, here it is numbered."""
+    import zipfile  # few runs have an estimator
+
     numbers: dict[str, int] = {}
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as made, zipfile.ZipFile(out, "w") as archive:

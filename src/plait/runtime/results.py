@@ -27,6 +27,7 @@ from plait.runtime.vault import Vault
 from plait.runtime.work import Work
 from plait.runtime.worker import Done
 
+_NEW = tuple.__new__  # as `_make` of a NamedTuple, in half its time
 _MANY = 100  # nodes, from which it pays not to look for garbage meanwhile
 
 
@@ -96,20 +97,29 @@ class Results:
 
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
-        keys = self._keys(names)
+        fresh: list[str] = []
+        if len(names) == 1:  # as in a chain
+            (name,) = names
+            key = self._key(name)
+            record = ledger.find((key,)).get(key)
+            if record is not None and self._is_hit(name, record):
+                self._hit(name, record.artifact, record.seconds, fresh)
+            elif self._first_of_its_key(name):
+                self.work.ready.push(names)
+            return fresh
+        keys = self._keys(names) if len(names) >= _MANY else list(map(self._key, names))
         found = ledger.find(keys)
-        hits: list[tuple[str, Artifact, float]] = []
         missing = []
         for name, key in zip(names, keys, strict=True):
             record = found.get(key)
             if record is not None and self._is_hit(name, record):
                 del self.inputs[name]  # nobody asks for those of a hit, and there may be very many
-                hits.append((name, record.artifact, record.seconds))
+                self._hit(name, record.artifact, record.seconds, fresh)
             elif self._first_of_its_key(name):
                 missing.append(name)
         if missing:
             self.work.ready.push(missing)
-        return self._hit(hits) if hits else []
+        return fresh
 
     def finished(self, name: str, done: Done, *, here: bool) -> None:
         """A node's work is done; `here`, if its value is in this process."""
@@ -121,7 +131,7 @@ class Results:
             return
         for twin in self.twins.pop(self.state.keys[name], ()):
             if twin != name:
-                fresh += self._hit([(twin, artifact, done.seconds)])
+                self._hit(twin, artifact, done.seconds, fresh)
                 if not lasting(artifact):
                     self.state.held[Output(twin)] = done.value
         self.admit(fresh)
@@ -134,7 +144,7 @@ class Results:
             self.state.held[Output(name)] = value
         if self.work.ledger is not None and not unkept:
             self._record(self.work.ledger, name, artifact, seconds)
-        return self._known([(name, artifact, seconds)])
+        return self._known(name, artifact, seconds)
 
     def _stays(self, name: str) -> bool:
         """Is a value held though nobody reads it now? Nobody could get it again."""
@@ -174,16 +184,21 @@ class Results:
                 for part in self.work.nodes[name].definition.parts:
                     self.state.held.pop(Output(name, part), None)
 
+    def _key(self, name: str) -> Key:
+        node = self.work.nodes[name]
+        given = self.inputs[name] = arguments(node, self.digests)
+        key = self.state.keys[name] = node_key(self._prefixes[node.definition], given)
+        return key
+
     def _keys(self, names: Sequence[str]) -> list[Key]:
-        nodes = [self.work.nodes[name] for name in names]
-        given: list[Sequence[tuple[str, Digest]]]
-        if len(nodes) < _MANY:
-            given = [arguments(node, self.digests) for node in nodes]
-        else:
-            of_steps = groupby(nodes, key=attrgetter("definition"))
-            given = [one for _, some in of_steps for one in all_arguments(list(some), self.digests)]
-        keys = [node_key(self._prefixes[node.definition], one) for node, one in zip(nodes, given, strict=True)]
-        self.inputs.update(zip(names, given, strict=True))
+        """As `_key`, for many nodes."""
+        of_steps = groupby([self.work.nodes[name] for name in names], key=attrgetter("definition"))
+        keys: list[Key] = []
+        for definition, some in of_steps:
+            nodes, prefix = list(some), self._prefixes[definition]
+            given = all_arguments(nodes, self.digests)
+            self.inputs.update(zip([node.name for node in nodes], given, strict=True))
+            keys += [node_key(prefix, one) for one in given]
         self.state.keys.update(zip(names, keys, strict=True))
         return keys
 
@@ -206,25 +221,22 @@ class Results:
         twins.append(name)
         return len(twins) == 1
 
-    def _hit(self, hits: Sequence[tuple[str, Artifact, float]]) -> list[str]:
-        """Takes in what was known, with how long it took when it was made."""
-        self.state.states.update([(name, "hit") for name, _, _ in hits])
-        fresh = self._known(hits)
-        new = tuple.__new__  # as `Cached._make`, in half its time
-        self.work.told.extend([new(Cached, (name, artifact.digest, seconds)) for name, artifact, seconds in hits])
-        return fresh
+    def _hit(self, name: str, artifact: Artifact, seconds: float, fresh: list[str]) -> None:
+        """Takes in what was known, with how long it took when it was made; adds the nodes that can go on now."""
+        self.state.states[name] = "hit"
+        fresh += self._known(name, artifact, seconds)
+        self.work.told.append(_NEW(Cached, (name, artifact.digest, seconds)))
 
-    def _known(self, found: Sequence[tuple[str, Artifact, float]]) -> list[str]:
-        """Takes in artifacts, frees what their nodes were the last to read, and gives the nodes that can go on now."""
-        artifacts, seconds, frontier, growth = self.state.artifacts, self.state.seconds, self.work.frontier, self.growth
-        fresh: list[str] = []
-        for name, artifact, took in found:
-            artifacts[name], seconds[name] = artifact, took
-            if freed := frontier.done(name):
-                self.free(freed)
-            fresh += frontier.known(name) if name not in self.work.remade else self.waiters.pop(name, ())
-            if growth is not None and name in growth.awaited:
-                fresh += growth.known(name)
+    def _known(self, name: str, artifact: Artifact, seconds: float) -> list[str]:
+        """Takes in an artifact, frees what its node was the last to read, and gives the nodes that can go on now."""
+        work, growth = self.work, self.growth
+        self.state.artifacts[name] = artifact
+        self.state.seconds[name] = seconds
+        if freed := work.frontier.done(name):
+            self.free(freed)
+        fresh = work.frontier.known(name) if name not in work.remade else self.waiters.pop(name, [])
+        if growth is not None and name in growth.awaited:
+            fresh += growth.known(name)
         return fresh
 
     def _record(self, ledger: Ledger, name: str, artifact: Artifact, seconds: float) -> None:

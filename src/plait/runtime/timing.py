@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from math import log
-from statistics import median
 
 from plait.core.definition import Definition
 from plait.core.graph import Node
@@ -16,6 +15,11 @@ _ALIKE = log(1.05)  # paths that differ by less are equally long
 _EARLIER = 20  # records of a step that are looked at
 
 
+def _median(seconds: list[float]) -> float:
+    """The upper one of two: it is an estimate."""
+    return sorted(seconds)[len(seconds) // 2]
+
+
 class Times:
     """Seconds by node, from the newest records of its step; where nothing is known, all are alike."""
 
@@ -27,8 +31,8 @@ class Times:
             for record in reversed(earlier):
                 self._by_node[record.node] = max(record.seconds, _LEAST)
             if earlier:
-                self._by_step[definition] = max(median(record.seconds for record in earlier), _LEAST)
-        self._typical = median(self._by_step.values()) if self._by_step else 1.0
+                self._by_step[definition] = max(_median([record.seconds for record in earlier]), _LEAST)
+        self._typical = _median(list(self._by_step.values())) if self._by_step else 1.0
 
     def of(self, node: Node) -> float:
         """How long a node will take, in seconds."""

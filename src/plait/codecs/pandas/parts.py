@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import timedelta, timezone, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from plait.codecs.pandas.memory import again
 
@@ -202,6 +201,10 @@ def _arrow(word: str, array: Any) -> Any:
 
 def _zone(zone: tzinfo | None) -> Any:
     """A time zone in plain words; one that has none, as it is."""
+    if zone is None:
+        return None
+    from zoneinfo import ZoneInfo  # imports as much as a tenth of plait
+
     match zone:
         case ZoneInfo(key=str(key)):
             return ["zone", key]
@@ -213,6 +216,8 @@ def _zone(zone: tzinfo | None) -> Any:
 def _zone_of(word: Any) -> tzinfo:
     match word:
         case ["zone", key]:
+            from zoneinfo import ZoneInfo
+
             return ZoneInfo(key)
         case ["offset", seconds]:
             return timezone(timedelta(seconds=seconds))

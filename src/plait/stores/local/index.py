@@ -70,6 +70,7 @@ _ADD_SEGMENT = """
 INSERT INTO segments (name, end, stamp, final) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
 SET end = max(end, excluded.end), stamp = max(stamp, excluded.stamp), final = max(final, excluded.final)
 """
+_ADDS = (_ADD_RECORD, _ADD_CODE, _ADD_RUN, _ADD_ACCEPTANCE, _ADD_SEGMENT)  # in the order of `Rows`
 _MOVE = {
     "records": "UPDATE records SET writer = ? WHERE key = ? AND rank = ? AND writer = ?",
     "runs": "UPDATE runs SET writer = ? WHERE id = ? AND stamp = ? AND writer = ?",
@@ -92,10 +93,10 @@ class Segment(NamedTuple):
 class Rows(NamedTuple):
     """What is added to an index at once, as its tables have it."""
 
-    records: Iterable[tuple[bytes, int, int, int, int, bytes]]  # key, rank, writer, step, crc of the entry, entry
-    code: Iterable[tuple[bytes, bytes]]
-    runs: Iterable[tuple[bytes, int, int, int, float, bytes]]  # id, stamp, writer, pipeline, started, entry
-    accepted: Iterable[tuple[bytes, int, int, bytes]]  # key, stamp, writer, entry
+    records: Sequence[tuple[bytes, int, int, int, int, bytes]]  # key, rank, writer, step, crc of the entry, entry
+    code: Sequence[tuple[bytes, bytes]]
+    runs: Sequence[tuple[bytes, int, int, int, float, bytes]]  # id, stamp, writer, pipeline, started, entry
+    accepted: Sequence[tuple[bytes, int, int, bytes]]  # key, stamp, writer, entry
     segments: Mapping[str, Segment]
 
 
@@ -220,12 +221,10 @@ class Index:
     def write(self, rows: Rows) -> None:
         """Adds all of it or nothing."""
         with self._transaction():
-            many = self._connection.executemany
-            many(_ADD_RECORD, rows.records)
-            many(_ADD_CODE, rows.code)
-            many(_ADD_RUN, rows.runs)
-            many(_ADD_ACCEPTANCE, rows.accepted)
-            many(_ADD_SEGMENT, [(name, *segment) for name, segment in rows.segments.items()])
+            known = [(name, *segment) for name, segment in rows.segments.items()]
+            for statement, some in zip(_ADDS, (*rows[:4], known), strict=True):
+                if some:  # a statement is parsed even for nothing, and a warm run has nothing but itself to write
+                    self._connection.executemany(statement, some)
 
     def amend(self, change: Amendment) -> None:
         """Makes all of a change or nothing. What was added or replaced meanwhile stays as it is."""
@@ -316,9 +315,11 @@ def connect(path: str, *, passing: bool = False) -> Index:
     connection, writable = sqlite.connect(path, passing=passing)
     index = Index(path, connection, writable=writable)
     try:
-        if writable and not index.version():
+        version = index.version()
+        if writable and not version:
             index.create()
-        if index.version() != VERSION:
+            version = index.version()
+        if version != VERSION:
             raise sqlite.damaged("it was made by another version of plait")
     except BaseException:
         connection.close()
