@@ -43,11 +43,6 @@ def kept(store):
     return [(record.run, record.node) for record in records], {record.key for record in records}
 
 
-def semaphores():
-    """Those that loky makes for programs with workers; its tracker removes them when the program is dead."""
-    return set(Path("/dev/shm").glob("sem.loky-*"))
-
-
 class Forked:
     """A program that is a child of this process, for executors that start no processes."""
 
@@ -133,7 +128,7 @@ def test_a_killed_run_is_finished_by_the_next_one_with_the_same_bytes(executor, 
         clean, _ = killed.once(Path(folder, "clean"))
         while kills < wanted or not (found["some"] or whom == "worker"):
             assert late + kills < 3 * wanted + 10, "the kills come too late"
-            store, before = Path(folder, "store"), semaphores()
+            store = Path(folder, "store")
             program = (Started if executor == "processes" else Forked)(store, executor)
             interrupted = whom.startswith("Ctrl-C")
             program.await_events(rng.randrange(interrupted, 2 * len(clean)))
@@ -153,11 +148,6 @@ def test_a_killed_run_is_finished_by_the_next_one_with_the_same_bytes(executor, 
             if fired:
                 found["all" if hits == len(states) else "some" if hits else "nothing"] += 1
             assert gone(workers), "a worker outlived its program"
-            made = {path for path in semaphores() - before if path.name.startswith(f"sem.loky-{program.pid}-")}
-            if whom == "all":  # with the tracker, which would have done it
-                for path in made:
-                    path.unlink(missing_ok=True)
-            _until(lambda made=made: not any(path.exists() for path in made))
             rows, keys = kept(store)
             assert len(rows) == len(set(rows)), "a run kept two records of a node"
             assert len(keys) == len(states)

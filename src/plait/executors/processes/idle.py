@@ -4,6 +4,7 @@ A worker is taken by one run at a time. All that was fixed when it was started i
 started with, so that it can stand for a new one. A forked child has none of its parent's.
 """
 
+import atexit
 import os
 import threading
 
@@ -12,19 +13,16 @@ from plait.executors.processes.worker import Worker
 
 _lock = threading.Lock()
 _resting: list[Worker] = []
-_parents: list[Worker] = []  # in a forked child: to let go of them would tell them to end
-_at_exit = False
 
 
 def put(worker: Worker) -> None:
     """Takes a worker that has done all that a run had for it. It rests, or ends."""
     with _lock:
-        _end_with_us()
         _resting[:] = [one for one in _resting if one.is_alive]
         gone = [_resting.pop(0)] if len(_resting) >= (os.cpu_count() or 1) else []
         try:
             worker.rest()
-        except Exception:  # it died since, or this process is about to end
+        except Exception:  # it died since
             gone.append(worker)
         else:
             _resting.append(worker)
@@ -54,22 +52,14 @@ def end() -> None:
             worker.kill(wait=wait)
 
 
-def _end_with_us() -> None:
-    """They are killed before loky asks them to end and waits for it: it was told of its workers first."""
-    global _at_exit
-    if not _at_exit:
-        _at_exit = True
-        threading._register_atexit(end)  # type: ignore[attr-defined] # as concurrent.futures does
-
-
 def _in_child() -> None:
     global _lock
     _lock = threading.Lock()
     for worker in _resting:
         worker.disown()
-    _parents.extend(_resting)
     _resting.clear()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
+atexit.register(end)

@@ -8,17 +8,19 @@ and a worker that cannot be sure of it ends.
 import gc
 import importlib
 import os
+import pickle
 import signal
 import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.errors import CodeMismatch
+from plait.executors.processes.pipes import Pipe
 
 _GROWN = 300_000_000  # bytes of its own that it may have taken since it began
 _TICK = 100_000_000  # in nanoseconds; the times of files are coarser than the clock
@@ -44,15 +46,64 @@ _imported: dict[str, _Looks] = {}  # the files of all modules, as they were when
 _alarm: threading.Timer | None = None
 
 
-def begin(at: int, parent: int) -> None:
-    """The first that is called in a worker, with the time before it was started, and by whom, whose Ctrl-C is."""
-    global _begun
-    from loky import process_executor
+class Crash(NamedTuple):
+    """What a call raised."""
 
+    error: BaseException
+
+
+def serve(argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: bytes) -> None:
+    """Does what is said over a pipe, call by call, until its other end is closed.
+
+    This process was started by `parent`, after the time `at`; `key` is what managers know theirs by.
+    """
+    sys.argv[:] = argv
+    pipe = _pipe(ends)
+    if key:
+        from multiprocessing import current_process
+
+        current_process().authkey = key
+    _begin(at, parent)
+    while True:
+        try:
+            call = pipe.receive()
+        except (EOFError, OSError):
+            return
+        pipe.send(_answer(call))
+
+
+def _pipe(ends: Sequence[int]) -> Pipe:
+    reading, writing = ends
+    if sys.platform == "win32":
+        import msvcrt
+
+        reading, writing = msvcrt.open_osfhandle(reading, os.O_RDONLY), msvcrt.open_osfhandle(writing, 0)
+    for end in (reading, writing):
+        os.set_inheritable(end, False)
+    return Pipe(reading, writing)
+
+
+def _answer(call: bytes) -> bytes:
+    try:
+        fn, args = pickle.loads(call)  # noqa: S301 - from the process that started us
+        found = fn(*args)
+    except BaseException as error:  # sys.exit in a step does not end the worker
+        found = Crash(error)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # none, or closed
+            stream.flush()
+    try:
+        return pickle.dumps(found, 5)
+    except Exception as error:
+        return pickle.dumps(Crash(TypeError(f"{found!r:.200} cannot be sent back: {error}")), 5)
+
+
+def _begin(at: int, parent: int) -> None:
+    """The Ctrl-C of a terminal is for who started us."""
+    global _begun
     # Before any work: who started it may be killed before there is some.
     threading.Thread(target=_ends_with, args=(parent,), name="plait-leash", daemon=True).start()
 
-    process_executor._USE_PSUTIL = False  # it would replace a process that has grown, and warn of that
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -1,50 +1,75 @@
 """One worker process, as the process sees it that started it."""
 
-import os
+import pickle
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from contextlib import contextmanager, suppress
-from typing import Any
+from queue import SimpleQueue
+from subprocess import Popen, TimeoutExpired
+from typing import Any, NamedTuple
 
-from plait.executors.processes.inside import begin, rest, resumed
+from plait.executors.processes.inside import Crash, rest, resumed
 from plait.executors.processes.setting import are_same, modules, setting
+from plait.executors.processes.starting import started
 
 IDLE = 30.0  # seconds that a worker may wait for another run
 _MARGIN = 5.0  # seconds after which it ends itself, if nobody has ended it
 _PATIENCE = 2.0  # seconds until a worker has looked whether it may rest
+_LOOK = 1.0  # seconds after which we look whether it is there, if it says nothing
+
+
+class _Job(NamedTuple):
+    future: "Future[Any]"
+    parcel: bytes
 
 
 class Worker:
-    """A pool of loky's with one process: a dead worker fails one node and no other."""
+    """A process of its own: a dead worker fails one node and no other.
+
+    Jobs go to it over a pipe, one after the other, by a thread of this process, which hears of its end by the end of
+    the pipe; or, where a process that it has left behind holds that open, by looking.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        from loky.backend.context import get_context
-        from loky.process_executor import ProcessPoolExecutor
-
         self.setting = setting(environment)
         self.is_new = True  # it has worked for no other run
+        self._environment = dict(environment)
         self._modules = modules()
         self._resting: tuple[float, Future[Any]] | None = None
-        self._manager: threading.Thread | None = None  # which loky forgets when it is told to end
-        self._pool = ProcessPoolExecutor(
-            1,
-            context=get_context("loky"),
-            initializer=begin,
-            initargs=(time.time_ns(), os.getpid()),
-            env=dict(environment),
-        )
+        self._lock = threading.Lock()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._process: Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._serve, name="plait-worker", daemon=True)
+        self._over = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
         """Has work done; `BrokenExecutor` if the process is dead."""
         if self._resting is not None:
             self._resting = None
             fn, args = resumed, (fn, *args)
+        job = _Job(Future(), pickle.dumps((fn, args), 5))
+        with self._lock:
+            if self._over:
+                raise BrokenExecutor(self._how())
+            if self._process is None:
+                self._start()
+            self._jobs.put(job)
+        return job.future
+
+    def _start(self) -> None:
         with _interrupts_blocked():  # a process that starts now inherits this
-            future: Future[Any] = self._pool.submit(fn, *args)
-        return future
+            self._process, self._pipe = started(self._environment)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no more threads can be had
+            self._over = True
+            self._process.kill()
+            self._process.wait()
+            self._pipe.close()
+            raise
 
     def rest(self) -> None:
         """The process waits for another run, if it can, else it ends by itself; an error, if it cannot be asked."""
@@ -52,14 +77,12 @@ class Worker:
         if not are_same(before, self._modules):
             raise RuntimeError("modules were imported again while it worked")
         self.is_new = False
-        self._resting = time.monotonic(), self._pool.submit(rest, IDLE + _MARGIN)
+        self._resting = time.monotonic(), self.submit(rest, IDLE + _MARGIN)
 
     @property
     def is_alive(self) -> bool:
         """Is its process there, or not yet?"""
-        return self._pool._flags.broken is None and all(
-            process.is_alive() for process in list(self._pool._processes.values())
-        )
+        return not self._over and (self._process is None or self._process.poll() is None)
 
     def is_fit(self) -> bool:
         """Is it as good as a new one of its setting, after it has rested?"""
@@ -75,18 +98,80 @@ class Worker:
 
     def disown(self) -> None:
         """In a forked child: the process is none of its own, and its end is not waited for."""
-        from multiprocessing import process
-
-        children: set[Any] = getattr(process, "_children", set())
-        children.difference_update(self._pool._processes.values())
+        if self._process is not None:
+            self._process.returncode = 0
+            self._pipe.close()
 
     def kill(self, *, wait: bool = True) -> None:
         """Ends the process now; may be said again, to wait for its end."""
-        if self._pool._executor_manager_thread is not None:
-            self._manager = self._pool._executor_manager_thread
-        self._pool.shutdown(wait=False, kill_workers=True)
-        if wait and self._manager is not None:
-            self._manager.join()
+        with self._lock:
+            self._over = True
+            if self._process is None:
+                return
+            self._process.kill()
+            self._jobs.put(None)
+        if wait and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # in the thread that speaks with it
+
+    def _serve(self) -> None:
+        try:
+            while (job := self._jobs.get()) is not None:
+                self._done(job)
+        finally:
+            self._end()
+
+    def _done(self, job: _Job) -> None:
+        try:
+            self._pipe.send(job.parcel)
+            answer = self._answer()
+        except (EOFError, OSError):
+            self._end()
+            job.future.set_exception(BrokenExecutor(self._how()))
+            return
+        try:
+            found = pickle.loads(answer)  # noqa: S301 - from the process that we have started
+        except Exception as error:  # its class cannot be made again from what it says of itself
+            job.future.set_exception(error)
+            return
+        if isinstance(found, Crash):
+            job.future.set_exception(found.error)
+        else:
+            job.future.set_result(found)
+
+    def _answer(self) -> bytes:
+        while not self._pipe.ready(_LOOK):
+            if self._process is not None and self._process.poll() is not None and not self._pipe.ready(0):
+                raise EOFError
+        return self._pipe.receive()
+
+    def _end(self) -> None:
+        """Nothing more will come of it: who waits for it is told, and nothing of it is left."""
+        with self._lock:
+            self._over = True
+        if self._process is not None:
+            try:
+                self._process.wait(_LOOK)
+            except TimeoutExpired:  # it has closed its end, and goes on
+                self._process.kill()
+                self._process.wait()
+        self._pipe.close()
+        while not self._jobs.empty():
+            if (job := self._jobs.get()) is not None:
+                job.future.set_exception(BrokenExecutor(self._how()))
+        self._jobs.put(None)
+
+    def _how(self) -> str:
+        """How its process has ended, as `runtime/deaths.py` reads it."""
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return "the process was given up"
+        if code >= 0:
+            return f"the process ended: EXIT({code})"
+        with suppress(ValueError):
+            return f"the process ended: {signal.Signals(-code).name}({code})"
+        return f"the process ended by the signal {-code}"
 
 
 @contextmanager
@@ -95,12 +180,6 @@ def _interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    from multiprocessing import resource_tracker as semaphores
-
-    from loky.backend import resource_tracker as files
-
-    for tracker in (semaphores, files):
-        tracker.ensure_running()  # to start one later would let interrupts through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

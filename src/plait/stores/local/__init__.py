@@ -18,6 +18,18 @@ Two rules make it safe without locks: a file gets its name only when it is whole
 against a hash. Whatever is torn, flipped or missing is therefore a miss, and work done again; never another value.
 """
 
-from plait.stores.local.store import LocalStore, create
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plait.stores.local.store import LocalStore, create
 
 __all__ = ["LocalStore", "create"]
+
+
+def __getattr__(name: str) -> Any:
+    """The store is imported when it is asked for: a worker needs no more than its blobs."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from plait.stores.local import store
+
+    return getattr(store, name)
