@@ -40,33 +40,13 @@ def test_a_node_may_be_added_before_the_one_that_it_reads():
     assert know(frontier, known, "early") == (["late"], [])
 
 
-def test_a_node_can_be_made_to_wait_for_more():
-    """As one does that is mapped: when its axis is known, it waits for its items."""
-    frontier, known = grown({"axis": (), "fit": ("axis",), "report": ("fit",)})
-    assert know(frontier, known, "axis")[0] == ["fit"]
-    assert frontier.add({"fit[a]": ("axis",), "fit[b]": ("axis",)}) == ["fit[a]", "fit[b]"]
-    frontier.wait("fit", ["fit[a]", "fit[b]"])
-    assert know(frontier, known, "fit[a]") == ([], [])
-    assert know(frontier, known, "fit[b]") == (["fit"], [])
-    assert know(frontier, known, "fit") == (["report"], ["axis", "fit[a]", "fit[b]"])
-    assert frontier.after("fit[a]") == ["fit", "report"]
-
-
-def test_to_wait_for_what_is_known_is_no_wait():
-    frontier, known = grown({"a": (), "b": (), "c": ("b",)})
-    know(frontier, known, "a")
-    frontier.wait("c", ["a", "b"])
-    assert know(frontier, known, "b")[0] == ["c"] and know(frontier, known, "c")[1] == ["b", "a"]
-
-
 def test_the_longest_remaining_path_counts_what_is_added():
     seconds = {"axis": 1.0, "fit": 0.0, "report": 5.0, "fit[a]": 3.0, "part": 2.0}
     frontier, known = grown({"axis": (), "fit": ("axis",), "report": ("fit",)}, weigh=seconds.__getitem__)
     assert frontier.remaining == {"axis": 6.0, "fit": 5.0, "report": 5.0}
     know(frontier, known, "axis")
     frontier.add({"part": ("axis",), "fit[a]": ("part",)})
-    frontier.wait("fit", ["fit[a]"])
-    assert (frontier.remaining["fit[a]"], frontier.remaining["part"]) == (8.0, 10.0)
+    assert (frontier.remaining["fit[a]"], frontier.remaining["part"]) == (3.0, 5.0)
 
 
 def test_given_nodes_are_not_waited_for():

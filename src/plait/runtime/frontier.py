@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 class Frontier:
     """The part of a graph that a run needs, and how far it has come.
 
-    It can grow while the run goes on: `add` takes nodes that nobody knew of before, `wait` lets a node wait for more.
+    It can grow while the run goes on: `add` takes nodes that nobody knew of before.
     """
 
     def __init__(
@@ -70,15 +70,6 @@ class Frontier:
         self.children.setdefault(name, [])
         self.readers.setdefault(name, 0)
 
-    def wait(self, name: str, parents: Sequence[str]) -> None:
-        """A node that is not done reads more nodes, and waits for those of them that are not known."""
-        more = tuple(parent for parent in parents if parent not in self.parents[name])
-        self.parents[name] += more
-        self._link(name, more)
-        if self._weigh is not None:
-            for parent in more:
-                self._raise(parent, self.remaining[name])
-
     def known(self, name: str) -> list[str]:
         """A node is known: those that waited for it last."""
         fresh = []
@@ -134,14 +125,3 @@ class Frontier:
         for name in reversed(names):
             behind = max((remaining.get(child, 0.0) for child in self.children[name]), default=0.0)
             remaining[name] = self._weigh(name) + behind
-
-    def _raise(self, name: str, behind: float) -> None:
-        stack = [(name, behind)]
-        while stack:
-            name, behind = stack.pop()
-            if self._weigh is None or name not in self.remaining or name in self._known:
-                continue
-            length = self._weigh(name) + behind
-            if length > self.remaining[name]:
-                self.remaining[name] = length
-                stack += [(parent, length) for parent in self.parents[name]]
