@@ -1,1 +1,1 @@
-"""What plait costs, measured: `make bench`. Figures are medians, beside a limit or a peer in the same run."""
+"""What plait costs, measured: `make bench`. The quickest turn counts, beside a limit or a peer in the same run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from benchmarks.measuring import Figure, median, memory, shortest
+from benchmarks.measuring import Figure, memory, quickest, shortest
 from plait import Pipeline, step
 
 
@@ -53,7 +53,7 @@ def figures() -> list[Figure]:
     """What building and running costs, in microseconds a node."""
     found = []
     built, wide = chain(1000), layers(50, 100)
-    in_python = median(plain(1000)) * 1e3
+    in_python = quickest(plain(1000)) * 1e3
     for name, pipeline, n, aim, last, make in (
         ("chain of 1,000", built, 1000, 8, "n999", lambda: chain(1000)),
         ("50 layers of 100", wide, 5000, 12, None, lambda: layers(50, 100)),
@@ -64,17 +64,17 @@ def figures() -> list[Figure]:
         def run(pipeline: Any = pipeline, targets: Any = targets, start: int = 1, **options: Any) -> Any:
             return pipeline.run(*targets, start=start, listeners=[], **options)
 
-        found.append(Figure(f"{name}: build", median(make) * per, "us", 10))
+        found.append(Figure(f"{name}: build", quickest(make) * per, "us", 10))
         found.append(
-            Figure(f"{name}: run in memory", median(lambda: run(store=None)) * per, "us", aim, in_python, "plain")
+            Figure(f"{name}: run in memory", quickest(lambda: run(store=None)) * per, "us", aim, in_python, "plain")
         )
         with tempfile.TemporaryDirectory() as store:
             seeds = count()  # far apart, so that no node has the key of another run
-            cold = median(lambda: run(start=10**6 * next(seeds), store=store), 5)  # noqa: B023
+            cold = quickest(lambda: run(start=10**6 * next(seeds), store=store), 9)  # noqa: B023
             run(store=store)
-            warm = median(lambda: run(store=store), 5)
-        found.append(Figure(f"{name}: a store, cold", cold * per, "us"))
-        found.append(Figure(f"{name}: a store, warm", warm * per, "us"))
+            warm = quickest(lambda: run(store=store))
+        found.append(Figure(f"{name}: a store, cold", cold * per, "us", 60))
+        found.append(Figure(f"{name}: a store, warm", warm * per, "us", 12))
     found += large()
     peer = hamilton_chain(1000)
     if peer is not None:
@@ -119,5 +119,5 @@ def hamilton_chain(n: int) -> tuple[float, float] | None:
     begun = time.perf_counter()
     peer = driver.Builder().with_modules(module).build()
     build = time.perf_counter() - begun
-    run = median(lambda: peer.execute([f"n{n - 1}"], inputs={"start": 1}), 5)
+    run = quickest(lambda: peer.execute([f"n{n - 1}"], inputs={"start": 1}), 5)
     return build / n * 1e6, run / n * 1e6

@@ -2,7 +2,7 @@
 
 import tempfile
 
-from benchmarks.measuring import Figure, median
+from benchmarks.measuring import Figure, quickest
 from plait import Pipeline, each, pipeline, step
 
 ITEMS = 10_000
@@ -33,12 +33,12 @@ def figures() -> list[Figure]:
     steps = [same.named(f"same_{i}").with_(x=i) for i in range(ITEMS)]
     written = Pipeline("written", [*steps, total.bind(xs=[one.name for one in steps])])
     per = 1e6 / ITEMS
-    memory = median(lambda: written.run(store=None, listeners=[]), 5) * per
-    aimed = median(lambda: mapped.run(n=ITEMS, store=None, listeners=[]), 5) * per
+    memory = quickest(lambda: written.run(store=None, listeners=[]), 9) * per
+    aimed = quickest(lambda: mapped.run(n=ITEMS, store=None, listeners=[]), 9) * per
     found = [Figure("map of 10,000 items: in memory", aimed, "us", 15, memory, "one by one")]
     with tempfile.TemporaryDirectory() as store:
         written.run(store=store, listeners=[])
         mapped.run(n=ITEMS, store=store, listeners=[])
-        warm = median(lambda: written.run(store=store, listeners=[]), 5) * per
-        aimed = median(lambda: mapped.run(n=ITEMS, store=store, listeners=[]), 5) * per
+        warm = quickest(lambda: written.run(store=store, listeners=[]), 9) * per
+        aimed = quickest(lambda: mapped.run(n=ITEMS, store=store, listeners=[]), 9) * per
     return [*found, Figure("map of 10,000 items: warm", aimed, "us", 15, warm, "one by one")]
