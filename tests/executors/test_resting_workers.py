@@ -453,6 +453,8 @@ def test_a_worker_that_rested_for_too_long_ends(monkeypatch):
     first = ran(WHERE, n=1)["where"]
     assert ran(WHERE, n=1)["where"] == first
     until(lambda: not is_alive(first))
+    until(lambda: first not in (child.pid for child in psutil.Process().children()))  # no zombie is left of it
+    until(lambda: not [one for one in threading.enumerate() if one.name == "plait-worker"])
     assert ran(WHERE, n=1)["where"] != first
 
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 import threading
 import weakref
 from pathlib import Path
@@ -295,9 +296,12 @@ def test_an_item_alone_is_a_hit_after_all_of_a_large_map_and_the_other_way_round
     assert [name for name, state in later.states.items() if state == "hit"] == ["numbers", "items", "varied[77]"]
 
 
-@pytest.mark.parametrize("executor", ["sequential", "threads"])
-def test_a_run_that_nobody_holds_is_gone_at_once(executor, tmp_path):
-    """Its values may be large: they must not wait until Python looks for garbage."""
+@pytest.mark.parametrize("executor", ["sequential", "threads", "processes"])
+def test_a_run_that_nobody_holds_is_gone_at_once(executor, tmp_path, monkeypatch):
+    """Its values may be large, in memory or in files: they must not wait until Python looks for garbage."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     gc.collect()
     gc.disable()
     try:
@@ -306,7 +310,7 @@ def test_a_run_that_nobody_holds_is_gone_at_once(executor, tmp_path):
             assert run["square", 2] == 4
             held = [weakref.ref(run), weakref.ref(run._state), weakref.ref(run._state.unfolding)]
             del run
-            assert [one() for one in held] == [None, None, None]
+            assert [one() for one in held] == [None, None, None] and not list(folder.glob("plait-*"))
     finally:
         gc.enable()
 

@@ -112,6 +112,23 @@ def test_a_worker_that_dies_is_missed_though_a_child_of_its_holds_its_pipes(tmp_
         psutil.Process(int(child)).kill()  # it is there still, and held the pipes
 
 
+@pytest.mark.parametrize("closed", ["0", "1", "0, 1, 2"])
+def test_a_program_without_standard_streams_has_workers_too(tmp_path, closed):
+    """As one that runs in the background: then the pipes to a worker could take their places."""
+    script = f"""
+        import os
+        for stream in ({closed},):
+            os.close(stream)
+        from plait.executors import processes
+        pool = processes.create(workers=2)
+        found = {{future.result(30) for future in [pool.submit(os.getppid) for _ in range(4)]}}
+        open("told", "w").write(str(found == {{os.getpid()}}))
+        pool.shutdown(cancel_futures=True)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, env=environment(), timeout=60)
+    assert (tmp_path / "told").read_text() == "True"
+
+
 def test_fail_fast_ends_with_the_worker_that_died(tmp_path):
     with pytest.raises(NodeFailed, match=r"bad: WorkerDied: the process that ran bad was ended by SIGKILL") as failed:
         Pipeline("p", [ends.named("bad").with_(how="SIGKILL")]).run(

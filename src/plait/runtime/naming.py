@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -44,8 +45,14 @@ class Naming:
         self._made_of = codecs, environment, surroundings, strict
         self._surroundings = surroundings
         self._main = main or {}  # in a worker: the names of what `__main__` defines in the process that sent the work
-        self._values = Values([codec for codec in codecs if codec.names_values], self._follow)
-        self._walk = Walk(surroundings, self._values.encode)
+
+        def encode(value: object, follow: Callable[[object], bytes]) -> bytes:
+            return values.encode(value, follow)
+
+        # values hold the codecs, and these the store: were this a cycle, a temporary store would outlive its run
+        self._walk = Walk(surroundings, encode)
+        self._values = Values([codec for codec in codecs if codec.names_values], _follow(self._main, self._walk))
+        values: Values = weakref.proxy(self._values)
         self._environment = environment
         self.strict = strict
         self._codes: dict[Definition, tuple[Code, bytes]] = {}
@@ -56,13 +63,6 @@ class Naming:
 
     def __reduce__(self) -> Any:
         return _naming, (*self._made_of, self._main or {name: self._walk.token(obj) for name, obj in _main_defines()})
-
-    def _follow(self, obj: object) -> bytes:
-        if self._main and getattr(obj, "__module__", "") == "__main__":
-            known = self._main.get(getattr(obj, "__qualname__", ""))
-            if known is not None:
-                return known
-        return self._walk.token(obj)
 
     def check_params(self, params: Mapping[str, Any], graph: Graph, meeting: Meeting) -> None:
         """Every parameter that is in a key must have a name: better said now than after an hour of work.
@@ -139,6 +139,17 @@ class Naming:
                 raise GraphError(message)
             warn_once(OpaqueCode, message)
         return code, key_prefix(definition, code.digest, self._environment)
+
+
+def _follow(main: Mapping[str, bytes], walk: Walk) -> Callable[[object], bytes]:
+    def follow(obj: object) -> bytes:
+        if main and getattr(obj, "__module__", "") == "__main__":
+            known = main.get(getattr(obj, "__qualname__", ""))
+            if known is not None:
+                return known
+        return walk.token(obj)
+
+    return follow
 
 
 def _unkeyed(graph: Graph) -> set[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from plait.executors.processes.pipes import Pipe
 
+_STANDARD = 3  # streams
 _FIRST = (
     "'a worker of plait'; import marshal, sys; told = marshal.load(sys.stdin.buffer); sys.path[:] = told[0]; "
     "from plait.executors.processes.inside import serve; serve(*told[1:])"
@@ -23,7 +24,7 @@ _FIRST = (
 
 def started(environment: Mapping[str, str]) -> "tuple[subprocess.Popen[bytes], Pipe]":
     """A process that serves, and our end of the pipe to it."""
-    at, (their_reading, our_writing), (our_reading, their_writing) = time.time_ns(), os.pipe(), os.pipe()
+    at, (their_reading, our_writing), (our_reading, their_writing) = time.time_ns(), _pipe(), _pipe()
     ours, theirs = Pipe(our_reading, our_writing), Pipe(their_reading, their_writing)
     try:
         ends, options = _inherited(their_reading, their_writing)
@@ -41,6 +42,18 @@ def started(environment: Mapping[str, str]) -> "tuple[subprocess.Popen[bytes], P
         with process.stdin:
             process.stdin.write(told)
     return process, ours
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe of which no end has the place of a standard stream, where a daemon has closed these."""
+    low: list[int] = []
+    ends = os.pipe()
+    while min(ends) < _STANDARD:
+        low += ends
+        ends = os.pipe()
+    for end in low:
+        os.close(end)
+    return ends
 
 
 def _inherited(*ends: int) -> tuple[tuple[int, ...], dict[str, Any]]:

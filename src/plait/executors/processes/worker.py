@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import contextmanager, suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from subprocess import Popen, TimeoutExpired
 from typing import Any, NamedTuple
 
@@ -117,10 +117,18 @@ class Worker:
 
     def _serve(self) -> None:
         try:
-            while (job := self._jobs.get()) is not None:
+            while (job := self._next()) is not None:
                 self._done(job)
         finally:
             self._end()
+
+    def _next(self) -> _Job | None:
+        """The next job; none, if the process has ended while it rested."""
+        while True:
+            with suppress(Empty):
+                return self._jobs.get(timeout=_LOOK)
+            if self._process is not None and self._process.poll() is not None:
+                return None
 
     def _done(self, job: _Job) -> None:
         try:
