@@ -78,10 +78,14 @@ def _factory(kind: Kind, name: str) -> Callable[..., Any]:
     if name.isidentifier() and any(_is_module(path) for path in (folder / f"{name}.py", folder / name)):
         found: Callable[..., Any] = import_module(f"plait.{kind}.{name}").create
         return found
-    for entry in _offered(kind):
-        if entry.name == name:
-            loaded: Callable[..., Any] = entry.load()
-            return loaded
+    for look_again in (False, True):
+        if look_again:  # it may have been installed since
+            for cached in (_may_be_some, _offered, names):
+                cached.cache_clear()
+        for entry in _offered(kind):
+            if entry.name == name:
+                loaded: Callable[..., Any] = entry.load()
+                return loaded
     known = names(kind)
     raise PlaitError(f"{name!r} is none of the {kind} ({', '.join(known)}){near(name, known)}")
 

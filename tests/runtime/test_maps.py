@@ -11,7 +11,19 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from plait import GraphError, NodeFailed, ParameterError, PlaitError, Seed, auto, each, pipeline, step
+from plait import (
+    GraphError,
+    NodeFailed,
+    ParameterError,
+    Pipeline,
+    PlaitError,
+    Scratch,
+    Seed,
+    auto,
+    each,
+    pipeline,
+    step,
+)
 
 
 class Fold(NamedTuple):
@@ -294,6 +306,18 @@ def test_an_item_alone_is_a_hit_after_all_of_a_large_map_and_the_other_way_round
     assert other.states["varied[77]"] == "run"
     later = quiet(many, n=150, by=2.0, store=tmp_path)
     assert [name for name, state in later.states.items() if state == "hit"] == ["numbers", "items", "varied[77]"]
+
+
+@step
+def placed(n: int, folder: Scratch = auto) -> str:
+    return str(folder) if n else "scratch"
+
+
+@pytest.mark.parametrize("count", [20, 150])
+def test_a_folder_that_is_given_counts_beside_nodes_that_have_one_of_the_run(count, tmp_path):
+    given = [placed.named(f"p{i}").with_(n=1, folder=Path(f"/d{i}")) for i in range(1, count)]
+    run = Pipeline("p", [placed.named("p0").with_(n=0), *given]).run(store=tmp_path, listeners=[])
+    assert [run[f"p{i}"] for i in range(count)] == ["scratch", *(f"/d{i}" for i in range(1, count))]
 
 
 @pytest.mark.parametrize("executor", ["sequential", "threads", "processes"])

@@ -17,6 +17,7 @@ import pytest
 
 from leftovers import SECONDS, children, environment, gone, is_helper, left_in_tmp
 from plait import NodeFailed, ParameterError, Pipeline, Retry, WorkerDied, step
+from plait.executors import processes
 from plait.executors.processes import idle
 from plait.runtime.events import Failed, Retried
 
@@ -110,6 +111,75 @@ def test_a_worker_that_dies_is_missed_though_a_child_of_its_holds_its_pipes(tmp_
     assert "was ended by SIGKILL" in str(run.failures[0].error)
     for child in left.read_text().split():
         psutil.Process(int(child)).kill()  # it is there still, and held the pipes
+
+
+@pytest.mark.parametrize("how", ["returns", "leaves"])
+def test_a_child_that_a_step_forks_answers_nobody(how):
+    @step
+    def forks() -> int:
+        if os.fork() == 0:
+            if how == "leaves":
+                sys.exit(0)
+            return -1
+        time.sleep(0.2)
+        return 7
+
+    p = Pipeline("p", [forks, *siblings(6)])
+    run = p.run(store=None, executor="processes", workers=1, listeners=[])
+    assert run["forks"] == 7 and [run[f"fine{i}"] for i in range(6)] == list(range(6))
+
+
+@pytest.mark.parametrize("flag", ["-I", "-E", "-B"])
+def test_workers_have_one_seed_of_hashes_whatever_python_was_told(tmp_path, flag):
+    (tmp_path / "ordered.py").write_text("""if True:
+        from plait import Pipeline, step
+        @step
+        def order() -> list[str]:
+            return list({f"k{i}" for i in range(9)})
+        def found():
+            return Pipeline("p", [order]).run(store=None, executor="processes", workers=1, listeners=[])["order"]
+    """)
+    paths = [str(tmp_path), *environment()["PYTHONPATH"].split(os.pathsep)]
+    code = f"import sys; sys.path[:0] = {paths!r}; import ordered; print(ordered.found())"
+    command = [sys.executable, flag, "-c", code]
+    one, two = (subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2))
+    assert one == two != ""
+
+
+class Unreadable:
+    """It cannot be read back by who gets it, and raises what ends a program."""
+
+    def __reduce__(self):
+        return sys.exit, (3,)
+
+
+def test_an_answer_that_cannot_be_read_ends_neither_the_future_nor_the_worker():
+    pool = processes.create(workers=1)
+    try:
+        assert isinstance(pool.submit(Unreadable).exception(30), SystemExit)
+        assert pool.submit(pow, 2, 3).result(30) == 8
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def waits(told):
+    with subprocess.Popen(["sleep", "60"]) as child:
+        told.write_text(str(child.pid))
+
+
+def test_what_a_step_has_started_ends_with_it_when_it_is_killed(tmp_path):
+    told, pool = tmp_path / "told", processes.create(workers=1)
+    try:
+        future = pool.submit(waits, told)
+        end = time.monotonic() + 30
+        while not (told.exists() and told.read_text()):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        child = psutil.Process(int(told.read_text()))
+        pool.kill(future)
+        assert gone([child])
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.mark.parametrize("closed", ["0", "1", "0, 1, 2"])

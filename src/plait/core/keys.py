@@ -97,8 +97,11 @@ def _columns(nodes: Sequence[Node], known: Digests) -> list[list[tuple[str, Dige
         name, first = column[0]
         if any([other != name for other, _ in column]):
             return []
-        if name in definition.unkeyed or (type(first) is Ambient and first.kind not in KEYED):
+        unkeyed = [type(source) is Ambient and source.kind not in KEYED for _, source in column]
+        if name in definition.unkeyed or all(unkeyed):
             continue
+        if any(unkeyed):  # some were given a value where others have what the run gives
+            return []
         if type(first) in _SHARED and all([source is first for _, source in column]):
             columns.append([(name, source_digest(first, "", known))] * len(nodes))
         else:

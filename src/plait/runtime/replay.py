@@ -94,7 +94,7 @@ def remember(results: Results, name: str, replay: Replay) -> None:
         work.ledger.add(
             Record(
                 key(request.run, name), whole, name, FAILURE + naming.home(definition), naming.code(definition).digest,
-                tuple(results.inputs[name]), 0.0, work.clock.now(), request.run, request.environment,
+                results.given_to(name), 0.0, work.clock.now(), request.run, request.environment,
             )
         )  # fmt: skip
     except Exception:

@@ -202,6 +202,10 @@ class Results:
         self.state.keys.update(zip(names, keys, strict=True))
         return keys
 
+    def given_to(self, name: str) -> tuple[tuple[str, Digest], ...]:
+        """What a node was given, by name and digest."""
+        return tuple(self.inputs[name] if name in self.inputs else arguments(self.work.nodes[name], self.digests))
+
     def _is_hit(self, name: str, record: Record) -> bool:
         work, artifact = self.work, record.artifact
         if name in work.remade or not is_fresh(work.nodes[name], record, work.clock):
@@ -249,7 +253,7 @@ class Results:
             name,
             naming.home(definition),
             code.digest,
-            tuple(self.inputs[name] if name in self.inputs else arguments(work.nodes[name], self.digests)),
+            self.given_to(name),
             seconds,
             work.clock.now(),
             work.request.run,

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from plait.errors import CodeMismatch
 from plait.executors.processes.pipes import Pipe
+from plait.executors.processes.setting import folder
 
 _GROWN = 300_000_000  # bytes of its own that it may have taken since it began
 _TICK = 100_000_000  # in nanoseconds; the times of files are coarser than the clock
@@ -64,12 +65,18 @@ def serve(argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: b
 
         current_process().authkey = key
     _begin(at, parent)
+    me = os.getpid()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=pipe.close)  # a child of a step has no part in this
     while True:
         try:
             call = pipe.receive()
         except (EOFError, OSError):
             return
-        pipe.send(_answer(call))
+        answer = _answer(call)
+        if os.getpid() != me:  # it came back from the step, as if it were the worker
+            os._exit(0)
+        pipe.send(answer)
 
 
 def _pipe(ends: Sequence[int]) -> Pipe:
@@ -95,7 +102,7 @@ def _answer(call: bytes) -> bytes:
     try:
         return pickle.dumps(found, 5)
     except Exception as error:
-        return pickle.dumps(Crash(TypeError(f"{found!r:.200} cannot be sent back: {error}")), 5)
+        return pickle.dumps(Crash(TypeError(f"what was found cannot be sent back: {error}")), 5)
 
 
 def _begin(at: int, parent: int) -> None:
@@ -107,7 +114,7 @@ def _begin(at: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    _begun = _Begun(at, _environment(), str(Path.cwd()), frozenset({*sys.path, ""}), _connections(), _memory())
+    _begun = _Begun(at, _environment(), folder(), frozenset({*sys.path, ""}), _connections(), _memory())
 
 
 def _ends_with(parent: int) -> None:
@@ -154,7 +161,7 @@ def _is_tidy() -> bool:
     """Is nothing left of what was done here, that another run could see or that somebody else waits for?"""
     return (
         _environment() == _begun.environment
-        and str(Path.cwd()) == _begun.folder
+        and folder() == _begun.folder
         and _begun.path.issuperset(sys.path)
         and all(
             thread is threading.main_thread() or thread.name.startswith("plait-") for thread in threading.enumerate()

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future
@@ -37,6 +38,7 @@ class Processes:
         self._waiting: deque[_Job] = deque()
         self._busy: dict[Future[Any], Worker] = {}
         self._idle: list[Worker] = []
+        weakref.finalize(self, _end, self._idle)  # where nobody shuts it down
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
@@ -79,7 +81,8 @@ class Processes:
         with self._lock:
             if self._waiting or not self._closed:
                 return
-            workers, self._idle = self._idle, []
+            workers = list(self._idle)
+            self._idle.clear()  # those that rest are not ours any more
         if self._alone:
             _kill(workers, wait=wait)
         else:
@@ -139,6 +142,11 @@ class Processes:
         worker.kill(wait=False)
         self._give(fresh, job)
         return True
+
+
+def _end(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.kill(wait=False)
 
 
 def _kill(workers: Sequence[Worker], *, wait: bool) -> None:

@@ -17,7 +17,7 @@ def setting(environment: Mapping[str, str]) -> Setting:
     return (
         sys.executable,
         {**os.environ, **environment},
-        _folder(),
+        folder(),
         tuple(sys.path),
         tuple(sys.argv),
         _limits(),
@@ -37,7 +37,8 @@ def are_same(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
     return all(name in now and now[name] is spec for name, spec in before.items())
 
 
-def _folder() -> str:
+def folder() -> str:
+    """Where it is; empty where that is no more."""
     try:
         return str(Path.cwd())
     except OSError:  # somebody has removed it

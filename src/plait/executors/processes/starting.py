@@ -24,36 +24,32 @@ _FIRST = (
 
 def started(environment: Mapping[str, str]) -> "tuple[subprocess.Popen[bytes], Pipe]":
     """A process that serves, and our end of the pipe to it."""
-    at, (their_reading, our_writing), (our_reading, their_writing) = time.time_ns(), _pipe(), _pipe()
-    ours, theirs = Pipe(our_reading, our_writing), Pipe(their_reading, their_writing)
+    at, open_ends = time.time_ns(), list[int]()
     try:
+        their_reading, our_writing = _pipe(open_ends)
+        our_reading, their_writing = _pipe(open_ends)
         ends, options = _inherited(their_reading, their_writing)
         process = subprocess.Popen(  # noqa: S603 - this Python
-            [*_python(), "-c", _FIRST], stdin=subprocess.PIPE, env={**os.environ, **environment}, **options
+            [*_python(), "-c", _FIRST], stdin=subprocess.PIPE, env=_variables(environment), **options
         )
-    except BaseException:
-        ours.close()
-        raise
+        for end in (our_reading, our_writing):
+            open_ends.remove(end)
     finally:
-        theirs.close()
+        for end in open_ends:
+            os.close(end)
     told = marshal.dumps((list(map(str, sys.path)), list(map(str, sys.argv)), ends, at, os.getpid(), _key()))
     with suppress(OSError):  # it has died, which is seen when it is given work
         assert process.stdin is not None
         with process.stdin:
             process.stdin.write(told)
-    return process, ours
+    return process, Pipe(our_reading, our_writing)
 
 
-def _pipe() -> tuple[int, int]:
+def _pipe(opened: list[int]) -> tuple[int, int]:
     """A pipe of which no end has the place of a standard stream, where a daemon has closed these."""
-    low: list[int] = []
     ends = os.pipe()
-    while min(ends) < _STANDARD:
-        low += ends
-        ends = os.pipe()
-    for end in low:
-        os.close(end)
-    return ends
+    opened += ends
+    return ends if min(ends) >= _STANDARD else _pipe(opened)
 
 
 def _inherited(*ends: int) -> tuple[tuple[int, ...], dict[str, Any]]:
@@ -74,9 +70,17 @@ def _key() -> bytes:
     return b"" if process is None else bytes(process.current_process().authkey)
 
 
+def _variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the process; without what this one was told not to look at."""
+    blind = sys.flags.ignore_environment
+    ours = {name: value for name, value in os.environ.items() if not (blind and name.startswith("PYTHON"))}
+    return {**ours, **environment}
+
+
 def _python() -> list[str]:
-    """This Python, with the flags that it was started with."""
+    """This Python, with the flags that it was started with; but it looks at its environment, for the seed of hashes."""
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined] # as multiprocessing does
+    alone = ["-s", "-P"] if sys.flags.isolated else []
     set_by_user = sys.modules.get("multiprocessing.spawn")
     executable = sys.executable if set_by_user is None else set_by_user.get_executable()
-    return [os.fsdecode(executable), *flags]
+    return [os.fsdecode(executable), *(flag for flag in flags if flag not in ("-I", "-E")), *alone]

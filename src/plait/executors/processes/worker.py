@@ -1,5 +1,6 @@
 """One worker process, as the process sees it that started it."""
 
+import os
 import pickle
 import signal
 import threading
@@ -43,7 +44,7 @@ class Worker:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._process: Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._serve, name="plait-worker", daemon=True)
-        self._over = False
+        self._begun = self._over = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
         """Has work done; `BrokenExecutor` if the process is dead."""
@@ -54,22 +55,11 @@ class Worker:
         with self._lock:
             if self._over:
                 raise BrokenExecutor(self._how())
-            if self._process is None:
-                self._start()
+            if not self._begun:
+                self._begun = True
+                self._thread.start()
             self._jobs.put(job)
         return job.future
-
-    def _start(self) -> None:
-        with _interrupts_blocked():  # a process that starts now inherits this
-            self._process, self._pipe = started(self._environment)
-        try:
-            self._thread.start()
-        except RuntimeError:  # no more threads can be had
-            self._over = True
-            self._process.kill()
-            self._process.wait()
-            self._pipe.close()
-            raise
 
     def rest(self) -> None:
         """The process waits for another run, if it can, else it ends by itself; an error, if it cannot be asked."""
@@ -103,22 +93,36 @@ class Worker:
             self._pipe.close()
 
     def kill(self, *, wait: bool = True) -> None:
-        """Ends the process now; may be said again, to wait for its end."""
+        """Ends the process and what it has started, now; may be said again, to wait for its end."""
         with self._lock:
             self._over = True
-            if self._process is None:
-                return
-            self._process.kill()
+            if self._process is not None and self._process.poll() is None:
+                below = list(_below(self._process.pid))
+                self._process.kill()
+                for child in below:
+                    with suppress(OSError):
+                        os.kill(child, signal.SIGKILL)
             self._jobs.put(None)
-        if wait and self._thread is not threading.current_thread():
+        if wait and self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
-    # in the thread that speaks with it
+    # in the thread that speaks with it, in which no Ctrl-C is raised
 
     def _serve(self) -> None:
         try:
+            with _interrupts_blocked():  # the process inherits this
+                process, pipe = started(self._environment)
+            with self._lock:
+                self._process, self._pipe = process, pipe
+                if self._over:
+                    process.kill()
+        except BaseException as error:
+            self._end(error)
+            return
+        try:
             while (job := self._next()) is not None:
                 self._done(job)
+                del job  # what was said and answered may be large
         finally:
             self._end()
 
@@ -140,9 +144,8 @@ class Worker:
             return
         try:
             found = pickle.loads(answer)  # noqa: S301 - from the process that we have started
-        except Exception as error:  # its class cannot be made again from what it says of itself
-            job.future.set_exception(error)
-            return
+        except BaseException as error:  # its class cannot be made again from what it says of itself
+            found = Crash(error)
         if isinstance(found, Crash):
             job.future.set_exception(found.error)
         else:
@@ -154,7 +157,7 @@ class Worker:
                 raise EOFError
         return self._pipe.receive()
 
-    def _end(self) -> None:
+    def _end(self, why: BaseException | None = None) -> None:
         """Nothing more will come of it: who waits for it is told, and nothing of it is left."""
         with self._lock:
             self._over = True
@@ -164,10 +167,10 @@ class Worker:
             except TimeoutExpired:  # it has closed its end, and goes on
                 self._process.kill()
                 self._process.wait()
-        self._pipe.close()
+            self._pipe.close()
         while not self._jobs.empty():
             if (job := self._jobs.get()) is not None:
-                job.future.set_exception(BrokenExecutor(self._how()))
+                job.future.set_exception(why or BrokenExecutor(self._how()))
         self._jobs.put(None)
 
     def _how(self) -> str:
@@ -180,6 +183,16 @@ class Worker:
         with suppress(ValueError):
             return f"the process ended: {signal.Signals(-code).name}({code})"
         return f"the process ended by the signal {-code}"
+
+
+def _below(process: int) -> Iterator[int]:
+    """What a process has started, and what that has, where the system tells it."""
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{task}/children", encoding="ascii") as file:
+                for child in map(int, file.read().split()):
+                    yield child
+                    yield from _below(child)
 
 
 @contextmanager
