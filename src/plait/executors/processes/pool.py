@@ -38,7 +38,7 @@ class Processes:
         self._waiting: deque[_Job] = deque()
         self._busy: dict[Future[Any], Worker] = {}
         self._idle: list[Worker] = []
-        weakref.finalize(self, _end, self._idle)  # where nobody shuts it down
+        weakref.finalize(self, _kill, self._idle, wait=False)  # where nobody shuts it down
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
@@ -142,11 +142,6 @@ class Processes:
         worker.kill(wait=False)
         self._give(fresh, job)
         return True
-
-
-def _end(workers: list[Worker]) -> None:
-    for worker in workers:
-        worker.kill(wait=False)
 
 
 def _kill(workers: Sequence[Worker], *, wait: bool) -> None:
