@@ -79,8 +79,8 @@ def test_a_half_warm_cache_gives_the_same(graph, seed, rng):
 
 
 @LAWS
-@given(drawn, st.integers(0, 5), st.randoms(use_true_random=False))
-def test_lost_and_damaged_blobs_are_made_again(graph, seed, rng):
+@given(drawn, st.integers(0, 5), st.randoms(use_true_random=False), st.sampled_from(["sequential", "threads"]))
+def test_lost_and_damaged_blobs_are_made_again(graph, seed, rng, executor):
     """Values here are small, so they ride in records unless the limit is lowered: then every one is a blob."""
     import plait.runtime.vault as vault
 
@@ -98,7 +98,7 @@ def test_lost_and_damaged_blobs_are_made_again(graph, seed, rng):
                 path.unlink() if rng.random() < 0.5 else path.write_bytes(path.read_bytes()[:-1] + b"?")
             target = pipeline.nodes[-1]
             other = Pipeline("again", [*pipeline.steps.values(), _reads(target, pipeline)])
-            healed = other.run(seed=seed, store=store, listeners=[])
+            healed = other.run(seed=seed, store=store, executor=executor, listeners=[])
             assert {n: healed.digest(n) for n in pipeline.nodes} == digests(cold, pipeline)
             assert healed["looked"] == expected
     finally:

@@ -23,6 +23,7 @@ class Frontier:
         self.children: dict[str, list[str]] = {name: [] for name in (*self.needed, *given)}
         self.waiting: dict[str, int] = {}  # for how many nodes each node waits
         self._known = known  # the nodes that are known by now
+        self._once: set[str] = set()  # those that were, and are made again: who comes to read them asks for that
         self._weigh = weigh  # how long a node takes; none, if nobody asks for the longest path
         children, parents_of = self.children, self.parents
         for name in self.needed:
@@ -91,7 +92,8 @@ class Frontier:
         return freed
 
     def again(self, name: str) -> None:
-        """A node that was done will read once more."""
+        """A node that was known is made again, and will read once more."""
+        self._once.add(name)
         for parent in self.parents[name]:
             self.readers[parent] += 1
 
@@ -114,7 +116,7 @@ class Frontier:
                 readers[parent] += 1
             else:
                 children[parent], readers[parent] = [name], 1
-            waits += parent not in known
+            waits += parent not in known and parent not in self._once
         self.waiting[name] += waits
 
     def _measure(self, names: Sequence[str]) -> None:

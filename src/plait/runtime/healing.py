@@ -12,6 +12,7 @@ class Healing:
 
     def __init__(self, work: Work, results: Results) -> None:
         self.work, self.results = work, results
+        self._tried: set[tuple[str, str]] = set()  # who could not read what, though it had been made again
 
     def again(self, reader: str, lost: ArtifactLost) -> StoreError | None:
         """A reader waits until what it could not read is made again; an error, if that was done already."""
@@ -21,16 +22,11 @@ class Healing:
         behind = () if results.growth is None else results.growth.behind(parents)
         names = [name for name in (*parents, *behind) if self._lacks(name, lost.digest)]
         if not names or any(name in work.remade and name in artifacts for name in names):
-            return _unreadable(reader, lost)
+            return self._once_more(reader, lost)
         producer = names[0]
         if results.growth is not None and results.growth.is_piece(producer):
             return self._written_again(reader, producer, lost)
-        waiters = results.waiters.setdefault(producer, [])
-        key = work.state.keys.get(reader, Key(""))
-        if results.twins.get(key, [""])[0] == reader:
-            waiters.extend(results.twins.pop(key))  # who waits for the reader waits too
-        else:
-            waiters.append(reader)
+        results.waiters.setdefault(producer, []).extend(self._with_twins(reader))
         if producer not in work.remade:
             work.remade.add(producer)
             work.frontier.again(producer)
@@ -43,20 +39,32 @@ class Healing:
         work, results = self.work, self.results
         try:
             if results.growth is None or not results.growth.write(piece, again=True):
-                return _unreadable(reader, lost)
+                return self._once_more(reader, lost)
         except ArtifactLost as deeper:
             return self.again(reader, deeper)
         work.ready.push([reader])
         return None
+
+    def _once_more(self, reader: str, lost: ArtifactLost) -> StoreError | None:
+        """What a reader could not read was made again while it tried: it tries once more, by its key as it is now.
+
+        An error, if it did that already. What was just being made again (no digest) is so only once a run.
+        """
+        if lost.digest and (reader, lost.digest) in self._tried:
+            error = StoreError(f"{reader} cannot read its inputs, even after they were made again: {lost}")
+            error.__cause__ = lost
+            return error
+        self._tried.add((reader, lost.digest))
+        self.results.admit(self._with_twins(reader))
+        return None
+
+    def _with_twins(self, reader: str) -> list[str]:
+        """Who has the key of a reader waits for it, so it goes where the reader goes."""
+        key = self.work.state.keys.get(reader, Key(""))
+        return self.results.twins.pop(key) if self.results.twins.get(key, [""])[0] == reader else [reader]
 
     def _lacks(self, name: str, digest: str) -> bool:
         artifact = self.work.state.artifacts.get(name)
         if artifact is None:
             return True
         return artifact.digest == digest or any(part.digest == digest for _, part in artifact.parts)
-
-
-def _unreadable(reader: str, lost: ArtifactLost) -> StoreError:
-    error = StoreError(f"{reader} cannot read its inputs, even after they were made again: {lost}")
-    error.__cause__ = lost
-    return error

@@ -97,16 +97,18 @@ class Results:
 
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
-        fresh: list[str] = []
+        if self.work.remade:
+            names = [name for name in names if not self._waits_again(name)]
         if len(names) == 1:  # as in a chain
             (name,) = names
             key = self._key(name)
             record = ledger.find((key,)).get(key)
             if record is not None and self._is_hit(name, record):
-                self._hit(name, record.artifact, record.seconds, fresh)
-            elif self._first_of_its_key(name):
+                return self._hit(name, record.artifact, record.seconds)
+            if self._first_of_its_key(name):
                 self.work.ready.push(names)
-            return fresh
+            return []
+        fresh: list[str] = []
         keys = self._keys(names) if len(names) >= _MANY else list(map(self._key, names))
         found = ledger.find(keys)
         missing = []
@@ -114,7 +116,7 @@ class Results:
             record = found.get(key)
             if record is not None and self._is_hit(name, record):
                 del self.inputs[name]  # nobody asks for those of a hit, and there may be very many
-                self._hit(name, record.artifact, record.seconds, fresh)
+                fresh += self._hit(name, record.artifact, record.seconds)
             elif self._first_of_its_key(name):
                 missing.append(name)
         if missing:
@@ -131,7 +133,7 @@ class Results:
             return
         for twin in self.twins.pop(self.state.keys[name], ()):
             if twin != name:
-                self._hit(twin, artifact, done.seconds, fresh)
+                fresh += self._hit(twin, artifact, done.seconds)
                 if not lasting(artifact):
                     self.state.held[Output(twin)] = done.value
         self.admit(fresh)
@@ -176,13 +178,20 @@ class Results:
 
     def free(self, names: Iterable[str]) -> None:
         """Nobody reads these any more."""
-        if not self.state.held:  # nothing was read, in a run of hits
-            return
         for name in names:
             if name not in self.work.kept and (self.growth is None or not self.growth.keeps(name)):
                 self.state.held.pop(Output(name), None)
                 for part in self.work.nodes[name].definition.parts:
                     self.state.held.pop(Output(name, part), None)
+
+    def _waits_again(self, name: str) -> bool:
+        """Is something that a node reads just being made again? Then it goes on after that."""
+        work = self.work
+        for parent in work.frontier.parents[name]:
+            if parent in work.remade and parent not in self.state.artifacts:
+                self.waiters.setdefault(parent, []).append(name)
+                return True
+        return False
 
     def _key(self, name: str) -> Key:
         node = self.work.nodes[name]
@@ -225,18 +234,20 @@ class Results:
         twins.append(name)
         return len(twins) == 1
 
-    def _hit(self, name: str, artifact: Artifact, seconds: float, fresh: list[str]) -> None:
-        """Takes in what was known, with how long it took when it was made; adds the nodes that can go on now."""
+    def _hit(self, name: str, artifact: Artifact, seconds: float) -> list[str]:
+        """Takes in what was known, with how long it took when it was made; gives the nodes that can go on now."""
         self.state.states[name] = "hit"
-        fresh += self._known(name, artifact, seconds)
+        fresh = self._known(name, artifact, seconds)
         self.work.told.append(_NEW(Cached, (name, artifact.digest, seconds)))
+        return fresh
 
     def _known(self, name: str, artifact: Artifact, seconds: float) -> list[str]:
         """Takes in an artifact, frees what its node was the last to read, and gives the nodes that can go on now."""
-        work, growth = self.work, self.growth
-        self.state.artifacts[name] = artifact
-        self.state.seconds[name] = seconds
-        if freed := work.frontier.done(name):
+        work, state, growth = self.work, self.state, self.growth
+        state.artifacts[name] = artifact
+        state.seconds[name] = seconds
+        freed = work.frontier.done(name)
+        if state.held:  # nothing is, in a run of hits
             self.free(freed)
         fresh = work.frontier.known(name) if name not in work.remade else self.waiters.pop(name, [])
         if growth is not None and name in growth.awaited:
