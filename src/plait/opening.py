@@ -42,7 +42,7 @@ def opened(store: Any) -> Store | None:
 
 def vault_of(store: Store, graph: Graph, *, strict: bool) -> Vault:
     """The vault of a store, with the environment variables that the graph's steps declare."""
-    declared = {name for node in graph.nodes.values() for name in node.definition.options.env}
+    declared = {name for definition in graph.definitions for name in definition.options.env}
     environment = {name: os.environ[name] for name in sorted(declared) if name in os.environ}
     contents = Contents(store.blobs)
     codecs = contents.bound(plugins.codecs())

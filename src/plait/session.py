@@ -203,12 +203,12 @@ class Session:
         sample = self.options.get("sample", 3)
         if sample is not None and (type(sample) is not int or sample < 1):
             raise ParameterError(f"sample={sample!r}: give a whole number, at least 1, or None for all nodes")
-        definitions = [self.graph.nodes[node].definition for node in self.needed]
+        definitions = self.graph.definitions_of(self.needed)
         asked = executors_of("sequential", None, definitions, self._open)
         here = {name: executor for name, executor in asked.items() if name and executor.in_process}
         vault = vault_of(beside(self.place), self.graph, strict=False)
         vault.naming.check_params(self.surface.params, self.graph, vault.contents.meeting)
-        vault.contents.know(self.graph.nodes[name] for name in self.needed)
+        vault.contents.know(self.graph.fed_to(self.needed))
         return audit(
             self.request("audit"), self.named, sample=sample, vault=vault, ledger=self.ledger(self.store),
             clock=SystemClock(), start=process_with, here=here, listeners=progress(sentence=False),
@@ -216,7 +216,7 @@ class Session:
 
     def run(self, listeners: Sequence[Listener] | None) -> Run[Any]:
         """Runs, and keeps the history of it."""
-        definitions = list(dict.fromkeys(self.graph.nodes[node].definition for node in self.needed))
+        definitions = self.graph.definitions_of(self.needed)
         sized(definitions, self.limits)
         started = executors_of(self.options["executor"], self.options["workers"], definitions, self._open)
         check_timeouts(definitions, started)
@@ -230,7 +230,7 @@ class Session:
         row = self._row(name, began)
         if ledger is not None:
             self.vault.naming.check_params(self.surface.params, self.graph, self.vault.contents.meeting)
-            self.vault.contents.know(self.graph.nodes[name] for name in self.needed)
+            self.vault.contents.know(self.graph.fed_to(self.needed))
             ledger.add_run(row)
         told = list(_listening(listeners))
         tell(told, RunStarted(name, self.graph.name, self.needed))
@@ -321,7 +321,7 @@ def _given(graph: Graph, given: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _warn_of_stale_steps(graph: Graph) -> None:
-    for definition in {node.definition for node in graph.nodes.values()}:
+    for definition in graph.definitions:
         newer = _newer(definition)
         if newer is not None:
             message = f"{definition.name} was defined again after {graph.name!r} was built; build {graph.name!r} again"

@@ -6,10 +6,10 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
+from plait.core.graph import Graph
 from plait.errors import StoreError
 from plait.opening import vault_of
 from plait.stores.local import create
@@ -31,7 +31,7 @@ def old(request, tmp_path):
 def read(root):
     """All that a store was said to hold when it was written, and what it gives for it now."""
     said, store = json.loads((root / "said.json").read_text()), create(root)
-    vault = vault_of(store, SimpleNamespace(nodes={}), strict=False)
+    vault = vault_of(store, Graph("none", {}, {}, {}, None), strict=False)
     with closing(store.ledger()) as ledger:
         records = ledger.find([key for key, _ in said["keys"].values()])
         digests = {}

@@ -17,6 +17,14 @@ class Node(NamedTuple):
     inputs: tuple[tuple[str, Source], ...]
 
 
+class Fed(NamedTuple):
+    """An input that is not just the result of another node."""
+
+    node: Node
+    name: str
+    source: Source
+
+
 class Parameter(NamedTuple):
     """An input of the pipeline that no node makes."""
 
@@ -40,6 +48,8 @@ class Graph:
     __slots__ = (
         "__weakref__",
         "_children",
+        "_definitions",
+        "_fed",
         "_folded",
         "_short",
         "aliases",
@@ -68,6 +78,8 @@ class Graph:
         self.result = result  # what a by-call pipeline returns
         self.whole = whole or {}  # of a mapped node: all that it gives
         self._folded: bool | None = None
+        self._fed: Sequence[Fed] | None = None
+        self._definitions: Sequence[Definition] | None = None
         self._children: dict[str, list[str]] | None = None
         self._short: dict[str, list[str]] | None = None
 
@@ -75,10 +87,42 @@ class Graph:
     def folded(self) -> bool:
         """Does it take a run to say what there is to do, since something is mapped, chosen or attempted?"""
         if self._folded is None:
-            sources = [source for node in self.nodes.values() for _, source in node.inputs if type(source) in NESTED]
+            sources = [fed.source for fed in self.fed]
             sources += [] if self.result is None else [self.result]
             self._folded = bool(self.whole) or any(map(is_folded, sources))
         return self._folded
+
+    @property
+    def fed(self) -> Sequence[Fed]:
+        """The inputs that are not just the results of other nodes: mostly few, and asked for again and again."""
+        if self._fed is None:
+            self._fed = [
+                Fed(node, name, source)
+                for node in self.nodes.values()
+                for name, source in node.inputs
+                if type(source) is not Output
+            ]
+        return self._fed
+
+    def fed_to(self, nodes: Collection[str]) -> Sequence[Fed]:
+        """Those of some nodes."""
+        if len(nodes) == len(self.nodes):
+            return self.fed
+        asked = frozenset(nodes)
+        return [fed for fed in self.fed if fed.node.name in asked]
+
+    @property
+    def definitions(self) -> Sequence[Definition]:
+        """What the nodes are uses of, each once."""
+        if self._definitions is None:
+            self._definitions = list(dict.fromkeys([node.definition for node in self.nodes.values()]))
+        return self._definitions
+
+    def definitions_of(self, nodes: Collection[str]) -> Sequence[Definition]:
+        """What some nodes are uses of, each once."""
+        if len(nodes) == len(self.nodes):
+            return self.definitions
+        return list(dict.fromkeys([self.nodes[name].definition for name in nodes]))
 
     def axes(self, node: str) -> list[tuple[Axis, ...]]:
         """What a node is mapped over, the outer map first; axes that are zipped are together."""
@@ -113,14 +157,14 @@ class Graph:
         targets = list(targets)
         if not known and len(targets) == len(self.nodes):
             return list(self.nodes)
-        wanted = {name for name in targets if name not in known}
-        stack = list(wanted)
-        while stack:
-            for parent in self.reads[stack.pop()]:
-                if parent not in wanted and parent not in known:
+        wanted, found = set(targets), []
+        for name in reversed(self.reads):  # whoever reads a node comes after it
+            if name in wanted and name not in known:
+                found.append(name)
+                for parent in self.reads[name]:
                     wanted.add(parent)
-                    stack.append(parent)
-        return [name for name in self.nodes if name in wanted]
+        found.reverse()
+        return found
 
     def descendants(self, name: str) -> list[str]:
         """All nodes that depend on a node."""
@@ -172,15 +216,14 @@ class Graph:
             self._short = short
         return self._short
 
-    def parameters_of(self, nodes: Iterable[str]) -> list[Parameter]:
+    def parameters_of(self, nodes: Collection[str]) -> list[Parameter]:
         """The parameters that some nodes read."""
         read = set()
-        for name in nodes:
-            for _, source in self.nodes[name].inputs:
-                if type(source) is Param:
-                    read.add(source.address)
-                elif type(source) in NESTED:
-                    read.update(param.address for param in params(source))
+        for _, _, source in self.fed_to(nodes):
+            if type(source) is Param:
+                read.add(source.address)
+            elif type(source) in NESTED:
+                read.update(param.address for param in params(source))
         return [parameter for address, parameter in self.parameters.items() if address in read]
 
     def parameters_named(self, addresses: Collection[str]) -> list[Parameter]:
@@ -216,7 +259,7 @@ def parted(source: Source, part: str | None) -> Source:
             return source
 
 
-def in_order(name: str, nodes: Mapping[str, Node]) -> tuple[Mapping[str, Node], Mapping[str, tuple[str, ...]]]:
+def in_order(name: str, nodes: Mapping[str, Node]) -> tuple[Mapping[str, Node], dict[str, tuple[str, ...]]]:
     """The nodes so that each comes after those it reads (Kahn 1962), and which these are.
 
     Raises `GraphError`, which shows a cycle as a path.

@@ -64,12 +64,15 @@ class Digests(Protocol):
 def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
     """The names and digests of a node's arguments, without those that are not in its key."""
     unkeyed = node.definition.unkeyed
+    given = []
     try:
-        given = [
-            (name, known.output(source) if type(source) is Output else source_digest(source, node.name, known))
-            for name, source in node.inputs
-            if name not in unkeyed and (type(source) is not Ambient or source.kind in KEYED)
-        ]
+        for name, source in node.inputs:
+            if name in unkeyed:
+                continue
+            if type(source) is Output:
+                given.append((name, known.output(source)))
+            elif type(source) is not Ambient or source.kind in KEYED:
+                given.append((name, source_digest(source, node.name, known)))
     except InputChanged as error:
         raise InputChanged(f"{node.name}: {error}", path=error.path) from error
     shared = known.shared_random(node)

@@ -13,15 +13,15 @@ from typing import Any
 
 from plait.core.containers import IMMUTABLE, is_container, rebuilt
 from plait.core.digest import Digest
-from plait.core.graph import Node
-from plait.core.sources import Ambient, Const, Output, Param, constants, params
+from plait.core.graph import Fed, Node
+from plait.core.sources import Ambient, Const, Param, constants, params
 from plait.errors import ArtifactLost, InputChanged
 from plait.files import Dir, File, content_of
 from plait.ports import Blobs, Codec, is_of_files
 
 Held = Mapping[str, Sequence[File | Dir]]
 
-_NO_CONSTANT = frozenset({Output, Param, Ambient})
+_NO_CONSTANT = frozenset({Param, Ambient})
 
 
 class Contents:
@@ -54,18 +54,17 @@ class Contents:
             self._met.append(value)
         return content
 
-    def know(self, nodes: Iterable[Node]) -> None:
+    def know(self, inputs: Iterable[Fed]) -> None:
         """Names the files that nodes were given in the graph, so that workers know of them too."""
-        for node in nodes:
-            for name, source in node.inputs:
-                if type(source) in _NO_CONSTANT or (isinstance(source, Const) and type(source.value) in IMMUTABLE):
-                    continue
-                for constant in constants(source) if name not in node.definition.unkeyed else ():
-                    for file in files_in(constant):
-                        try:
-                            self(file)
-                        except InputChanged as error:
-                            raise InputChanged(f"{node.name}({name}): {error}", path=error.path) from error
+        for node, name, source in inputs:
+            if type(source) in _NO_CONSTANT or (isinstance(source, Const) and type(source.value) in IMMUTABLE):
+                continue
+            for constant in constants(source) if name not in node.definition.unkeyed else ():
+                for file in files_in(constant):
+                    try:
+                        self(file)
+                    except InputChanged as error:
+                        raise InputChanged(f"{node.name}({name}): {error}", path=error.path) from error
 
     def now(self, value: File | Dir) -> Digest:
         """The name of what is in it now, whatever it was before; nothing is remembered."""

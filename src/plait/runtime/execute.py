@@ -19,6 +19,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from plait.core.durations import readable
+from plait.core.garbage import paused
 from plait.errors import ArtifactLost, PlaitError
 from plait.ports import Clock, Executor, Ledger
 from plait.runtime.events import Finished, RunEvent, Started
@@ -61,9 +62,10 @@ def execute(
     request says to keep going; `PlaitError` before any work for what cannot go where it is to run.
     """
     started = {**(others or {}), "": executor}
-    if started[""].inline and len(started) == 1:
-        return _OneByOne(request, state, vault, ledger, clock, started).go()
-    return _SideBySide(request, state, vault, ledger, clock, started).go()
+    way = _OneByOne if started[""].inline and len(started) == 1 else _SideBySide
+    with paused():
+        scheduler = way(request, state, vault, ledger, clock, started)
+    return scheduler.go()
 
 
 class _Scheduler:

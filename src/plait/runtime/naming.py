@@ -16,7 +16,6 @@ from plait.core.definition import Definition
 from plait.core.digest import Digest
 from plait.core.graph import Graph
 from plait.core.keys import key_prefix
-from plait.core.sources import Output
 from plait.core.sources import params as params_of
 from plait.core.values import Values
 from plait.errors import FingerprintError, GraphError, InputChanged, OpaqueCode
@@ -155,10 +154,9 @@ def _follow(main: Mapping[str, bytes], walk: Walk) -> Callable[[object], bytes]:
 def _unkeyed(graph: Graph) -> set[str]:
     """The parameters that no key holds."""
     read: dict[str, bool] = {}
-    for node in graph.nodes.values():
-        for name, source in node.inputs:
-            for param in params_of(source) if type(source) is not Output else ():
-                read[param.address] = read.get(param.address, False) or name not in node.definition.unkeyed
+    for node, name, source in graph.fed:
+        for param in params_of(source):
+            read[param.address] = read.get(param.address, False) or name not in node.definition.unkeyed
     return {address for address, keyed in read.items() if not keyed}
 
 

@@ -59,7 +59,7 @@ class Sites:
     def __init__(self, work: Work, results: Results, started: Mapping[str, Executor]) -> None:
         self.work, self.results, self.started = work, results, started
         self.loop = Loop()
-        some_wait = any(definition.asynchronous for definition in {node.definition for node in work.nodes.values()})
+        some_wait = any(definition.asynchronous for definition in work.request.graph.definitions)
         self._call = self.loop.call if some_wait else call
         self.here = frozenset({ASYNC, *(name for name, executor in started.items() if executor.in_process)})
         self._needs: dict[Definition, Needs] = {}

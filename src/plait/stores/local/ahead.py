@@ -1,7 +1,7 @@
 """Records that are likely to be asked for next, read many at a time: those that were kept after the last one found.
 
 A run asks for its records in the order in which an earlier run kept them, but a chain of nodes can ask for one at a
-time only, since each key needs the digest before it. As long as most of what is read ahead is asked for, twice as
+time only, since each key needs the digest before it. As long as most of what is read ahead is asked for, four times as
 much is read the next time; else half as much. What was read is forgotten soon, so that other writers are seen.
 """
 
@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection
 
 from plait.core.digest import Key
 from plait.core.records import Record
-from plait.stores.local import segments, sqlite
+from plait.stores.local import segments
 from plait.stores.local.bodies import records_of
 from plait.stores.local.index import Index
-from plait.stores.local.segments import Entry
 
 _LEAST, _MOST = 4, 512  # records
 _LASTS = 1.0  # seconds
@@ -27,6 +26,7 @@ class Ahead:
         self._size = _LEAST
         self._taken = _LEAST
         self._until = 0.0
+        self._changes: int | None = None  # of the index, when we last read
 
     def take(self, key: Key) -> Record | None:
         """The record of a key, if it was read ahead."""
@@ -38,29 +38,32 @@ class Ahead:
             self._taken += 1
         return record
 
-    def read(self, index: Index, short: bytes, entry: Entry, hold: Callable[[Collection[bytes]], None]) -> None:
-        """Reads what was kept after an entry.
+    def read(self, index: Index, short: bytes, hold: Callable[[Collection[bytes]], None]) -> bool:
+        """Reads the record of a key, and what was kept after it; gives whether there is one.
 
-        A clean-up takes records out of the index before it looks at what is held. So if nobody has written to it from
-        before they were read until they are held, they are ours.
+        A clean-up takes records out of the index before it looks at what is held. So what is there when we hold it is
+        ours. It was, if nobody has written since the reading before; else it is read once more.
         """
         often = 2 * self._taken >= self._size
-        self._size = min(_MOST, 2 * self._size) if often else max(_LEAST, self._size // 2)
+        self._size = min(_MOST, 4 * self._size) if often else max(_LEAST, self._size // 2)
+        rows = index.following(short, self._size)
+        if not rows:
+            return False
         self._taken = 0
         self._until = time.monotonic() + _LASTS
         self._records.clear()
-        try:
-            before = index.changes()
-            rows = index.following(short, self._size)
-            hold([name for name, _ in rows])
-            ours = index.changes() == before and not index.moved()
-            entries = [entry, *(found for _, found in rows)] if ours else [entry]
-        except sqlite.errors():  # whoever is asked next will say so, and mend it
-            return
-        for record in records_of(list(map(segments.body, entries))):
-            if record is not None:
-                self._records[record.key] = record
+        hold([name for name, _ in rows])
+        changes = index.changes()
+        if changes != self._changes:
+            self._changes = changes
+            held = {name for name, _ in rows}
+            rows = [row for row in index.following(short, self._size) if row[0] in held]
+        if not index.moved():
+            records = records_of(segments.bodies([entry for _, entry in rows]))
+            self._records.update((record.key, record) for record in records if record is not None)
+        return True
 
     def clear(self) -> None:
         """Forgets all of it."""
         self._records.clear()
+        self._changes = None

@@ -29,12 +29,15 @@ def kind_of(path: str) -> str:
         return ""
     place, best, kind = os.path.realpath(path), "", "unknown"
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                before, _, after = line.partition(" - ")
-                mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), before.split(" ")[4])
-                if len(mount) >= len(best) and f"{place}/".startswith(mount.rstrip("/") + "/"):
-                    best, kind = mount, after.split(" ")[0]
+        with open("/proc/self/mountinfo", "rb") as file:
+            lines = os.fsdecode(file.read()).rstrip("\n").split("\n")
+        for line in lines:
+            before, _, after = line.partition(" - ")
+            mount = before.split(" ")[4]
+            if "\\" in mount:
+                mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), mount)
+            if len(mount) >= len(best) and f"{place}/".startswith(mount.rstrip("/") + "/"):
+                best, kind = mount, after.split(" ")[0]
     except (OSError, IndexError, ValueError):
         return "unknown"
     return kind

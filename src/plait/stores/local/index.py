@@ -25,6 +25,7 @@ VERSION = 3
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
 _SHORT = 16  # bytes of a short key
+_FALSE = "it holds records that are not what was kept"
 
 _SCHEMA = """
 CREATE TABLE segments (name TEXT PRIMARY KEY, end INTEGER NOT NULL, stamp INTEGER NOT NULL, final INTEGER NOT NULL);
@@ -40,10 +41,9 @@ CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer 
 _TABLES = ("segments", "records", "code", "runs", "accepted")
 _FIND = "SELECT crc, entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
-_FOLLOWING = """
-SELECT key, crc, entry FROM records WHERE rowid > (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
+_FROM = """
+SELECT key, crc, entry FROM records WHERE rowid >= (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
 """
-_FROM = _FOLLOWING.replace("rowid >", "rowid >=")
 # cast, since damaged rows may hold anything
 _UNFINISHED = """
 SELECT CAST(coalesce(name, '') AS TEXT), CAST(coalesce(end, 0) AS INTEGER), CAST(coalesce(stamp, -1) AS INTEGER)
@@ -188,13 +188,19 @@ class Index:
         return {key for (key,) in execute("SELECT key FROM records")} if last <= limit else None
 
     def following(self, key: bytes, limit: int) -> list[tuple[bytes, Entry]]:
-        """The sound records that were kept after one: short key and entry."""
-        rows = self._connection.execute(_FOLLOWING, (key, limit)).fetchall()
-        return [
+        """The record of a short key, and those that were kept after it, as far as they are sound: key and entry.
+
+        `sqlite3.Error` if the first is not sound.
+        """
+        rows = self._connection.execute(_FROM, (key, limit)).fetchall()
+        found = [
             (key, entry)
             for key, crc, entry in rows
             if type(key) is type(entry) is bytes and len(key) == _SHORT and crc32(entry) == crc
         ]
+        if rows and (not found or found[0][0] != key):
+            raise sqlite.damaged(_FALSE)
+        return found
 
     def changes(self) -> int:
         """Another number after others have written."""
@@ -330,7 +336,7 @@ def connect(path: str, *, passing: bool = False) -> Index:
 def _intact(rows: Sequence[tuple[int, Entry]]) -> list[Entry]:
     found = [entry for crc, entry in rows if type(entry) is bytes and crc32(entry) == crc]
     if len(found) < len(rows):
-        raise sqlite.damaged("it holds records that are not what was kept")
+        raise sqlite.damaged(_FALSE)
     return found
 
 

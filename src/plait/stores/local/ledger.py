@@ -71,25 +71,31 @@ class LocalLedger:
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
         """The records that are known of some keys."""
         with self._lock:
-            self._check()
+            if self._closed or self._forks != _forks:  # as `_check`, which is asked for each node of a chain
+                self._check()
             own = self._pending.records
-            found = {key: own[key].record for key in keys if key in own} if own else {}
-            if len(keys) == 1 and not found:
-                (key,) = keys
+            if len(keys) == 1 and (key := next(iter(keys))) not in own:  # as a chain of nodes asks for them
                 record = self._ahead.take(key) or self._next(key)
                 if record is not None:
                     return {key: record}
+                found = {}
             else:
-                entries = self._entries(list(keys))
-                for entry, record in zip(entries, records_of(list(map(body, entries))), strict=True):
-                    if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
-                        found[record.key] = record
+                found = self._several(keys)
             if len(found) < len(keys):
                 vouched = self._acceptances()
                 for key in keys if vouched else ():
                     if key in vouched and not vouched[key].withdrawn:
                         found.setdefault(key, vouched[key].record)
             return found
+
+    def _several(self, keys: Collection[Key]) -> dict[Key, Record]:
+        own = self._pending.records
+        found = {key: own[key].record for key in keys if key in own} if own else {}
+        entries = self._entries(list(keys))
+        for entry, record in zip(entries, records_of(segments.bodies(entries)), strict=True):
+            if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
+                found[record.key] = record
+        return found
 
     def _entries(self, asked: list[Key]) -> list[Entry]:
         """The entries that the index has of some keys. They are held before they are looked for."""
@@ -122,16 +128,17 @@ class LocalLedger:
         """What the index has of one key, after which the next ones are likely to be asked for."""
         if self._index is None or self._absent.knows(name := short(key)):
             return None
-        if not self._found([name]):
-            self._absent.missed(self._index)
-            return None  # nothing to hold, which would be a write for each node of a cold run
-        entries = self._entries([key])
-        record = record_of(body(entries[0])) if entries else None
-        if record is None or record.key != key:
-            return None
-        if self._index is not None:
-            self._ahead.read(self._index, name, entries[0], lambda names: pins.hold(self._layout, names))
-        return record
+        try:
+            if not self._ahead.read(self._index, name, lambda names: pins.hold(self._layout, names)):
+                self._absent.missed(self._index)
+                return None
+        except sqlite.errors() as error:
+            self._mend(error)
+        record = self._ahead.take(key)
+        if record is None:  # what was read cannot be relied on
+            entries = self._entries([key])
+            record = record_of(body(entries[0])) if entries else None
+        return record if record is not None and record.key == key else None
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
         """Records of a step under any key, newest first: in the order in which they were kept."""

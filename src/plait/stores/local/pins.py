@@ -144,9 +144,12 @@ def _listed(layout: Layout) -> list[str]:
 def _made(layout: Layout) -> _Own | None:
     path = os.path.join(layout.pins, owners.me())
     try:
-        layout.make(layout.pins)
-        remove(path)  # of a process of our number, in a machine that has forgotten when it began
-        fd = create_file(path, os.O_WRONLY | os.O_APPEND)
+        try:
+            fd = create_file(path, os.O_WRONLY | os.O_APPEND)
+        except (FileNotFoundError, FileExistsError):
+            layout.make(layout.pins)
+            remove(path)  # of a process of our number, in a machine that has forgotten when it began
+            fd = create_file(path, os.O_WRONLY | os.O_APPEND)
         head = json.dumps([platform.node(), os.getpid(), os.fstat(fd).st_mtime_ns])
         os.write(fd, f"{head}\n".encode("ascii"))
     except (OSError, StoreError):

@@ -18,7 +18,7 @@ import re
 import struct
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import FileIO
 from typing import BinaryIO, TypeGuard
 
@@ -97,6 +97,11 @@ def stamp(entry: Entry) -> int:
 def body(entry: Entry) -> bytes:
     """The thing itself."""
     return entry[_BODY:]
+
+
+def bodies(entries: Iterable[Entry]) -> list[bytes]:
+    """The things themselves; there may be many."""
+    return [entry[_BODY:] for entry in entries]
 
 
 def rank(entry: Entry) -> int:
@@ -200,12 +205,14 @@ class Writer:
         self._unsafe.clear()
 
     def finish(self) -> None:
-        """Makes all of it durable, and says that nothing more will come."""
+        """Makes all of it durable, and says that nothing more will come.
+
+        A power cut may take the word, and no more: unsaid, it costs others another look at the segment.
+        """
         self.sync()
-        with contextlib.suppress(OSError):  # unsaid, it costs others another look at the segment
+        with contextlib.suppress(OSError):
             if self._file is not None:
                 self.append(END, b"")
-                self.sync()
 
     def close(self) -> None:
         """Lets go of the file."""
