@@ -113,8 +113,8 @@ def test_a_larger_input_runs_only_what_is_new(graph, n, seed):
 
 
 @LAWS
-@given(called, sizes, st.integers(0, 5), st.integers(0, 2**20))
-def test_lost_and_damaged_blobs_are_made_again(graph, n, seed, chance):
+@given(called, sizes, st.integers(0, 5), st.integers(0, 2**20), st.sampled_from(["sequential", "threads"]))
+def test_lost_and_damaged_blobs_are_made_again(graph, n, seed, chance, executor):
     import plait.runtime.vault as vault
 
     rng = random.Random(chance)
@@ -130,7 +130,7 @@ def test_lost_and_damaged_blobs_are_made_again(graph, n, seed, chance):
             for path in rng.sample(blobs, k=rng.randint(0, len(blobs))):
                 os.chmod(path, 0o600)
                 os.unlink(path)
-            healed = quiet(pipe, n=n, seed=seed, store=store)
+            healed = quiet(pipe, n=n, seed=seed, store=store, executor=executor)
             same(healed.result, expected)
             assert digests(healed) == digests(cold)
     finally:
