@@ -104,7 +104,7 @@ def test_nothing_is_read_ahead_that_others_may_have_taken_before_it_was_held(tmp
         if not asked:  # a clean-up takes one out now, and then sees that nobody holds it
             with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
                 assert database.execute("DELETE FROM records WHERE rowid = 3").rowcount == 1
-        asked.append([key for key, _ in found])
+        asked.append([*found])
         return found
 
     with closing(store.ledger()) as ledger:

@@ -42,9 +42,8 @@ from plait.core.sources import (
     Source,
     outputs,
 )
+from plait.core.tuples import new
 from plait.errors import GraphError, PlaitError
-
-_NEW = tuple.__new__  # as `_make` of a NamedTuple, in half its time
 
 
 class Ended(NamedTuple):
@@ -333,7 +332,7 @@ class Unfolding:
         node, part = source
         names = [f"{node}[{label}]" for label in places.labels]
         self._ask_all(node, dict(zip(names, places.contexts, strict=True)))
-        return Collect(kind, tuple([_NEW(Output, (name, part)) for name in names]), keys)
+        return Collect(kind, tuple([new(Output, (name, part)) for name in names]), keys)
 
     def _ask_all(self, name: str, found: Mapping[str, Context]) -> None:
         """Asks for many items of a node's only map; at once, where nothing of them has to be waited for."""
@@ -350,7 +349,7 @@ class Unfolding:
                 self._instance(source.node, {})
         self._asked.update({item: (name, at) for item, at in found.items()})
         rows = zip(found, zip(*columns, strict=True), strict=True)
-        made = [_NEW(Node, (item, node.definition, inputs)) for item, inputs in rows]
+        made = [new(Node, (item, node.definition, inputs)) for item, inputs in rows]
         self._out.nodes.setdefault(name, []).extend(made)
 
     def _collected(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait.core.durations import readable
 from plait.core.garbage import paused
+from plait.core.tuples import new
 from plait.errors import ArtifactLost, PlaitError
 from plait.ports import Clock, Executor, Ledger
 from plait.runtime.events import Finished, RunEvent, Started
@@ -143,7 +144,7 @@ class _OneByOne(_Scheduler):
             if not ready:
                 return
             name = ready.pop()
-            yield Started(name)
+            yield new(Started, (name,))
             work.began[name] = work.clock.steady()
             try:
                 done = perform(work.nodes[name])
@@ -154,7 +155,7 @@ class _OneByOne(_Scheduler):
             else:
                 if unkept:
                     ready.push(results.settle(name, done.value, MEMORY, done.seconds, here=True))
-                    yield Finished(name, MEMORY.digest, done.seconds)
+                    yield new(Finished, (name, MEMORY.digest, done.seconds))
                 else:
                     results.finished(name, done, here=True)
 

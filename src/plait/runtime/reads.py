@@ -113,6 +113,11 @@ class Watch:
     def _is_made(self, path: str) -> bool:
         return bool(self._made) and any(place in self._made for place in (path, *map(str, PurePath(path).parents)))
 
+    @property
+    def saw_any(self) -> bool:
+        """May there be something to say?"""
+        return bool(self.opened or self.listed or self.variables or self._named)
+
     def named(self) -> list[str]:
         """The files that the step names and nobody was seen to open, unless they were written to meanwhile."""
         unseen = [path for path in self._named if path not in self.opened and path not in self._made]
@@ -225,10 +230,11 @@ def _reads_code(module: str) -> bool:
 
 def _looked_at(definition: Definition, arguments: Mapping[str, Any]) -> dict[str, Looks]:
     """The files that a step's code names, and those that its arguments give as text, and how they look."""
-    paths = [path for _, path in _given_as_text(arguments)]
-    if texts := _texts_of(definition):
-        paths = [*(path for text in texts for path in _found(text)), *paths]
-    return {path: about for path in paths if (about := _about(path)) is not None} if paths else {}
+    texts = _texts_of(definition)
+    if not texts and _NUMBERS.issuperset(map(type, arguments.values())):  # as of many small steps
+        return {}
+    paths = [*(path for text in texts for path in _found(text)), *(path for _, path in _given_as_text(arguments))]
+    return {path: about for path in paths if (about := _about(path)) is not None}
 
 
 @lru_cache(maxsize=1024)

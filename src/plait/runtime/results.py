@@ -17,6 +17,7 @@ from plait.core.keys import all_arguments, arguments, node_key
 from plait.core.manifest import manifest
 from plait.core.records import Artifact, Record, lasting, part_of, refers
 from plait.core.sources import Output
+from plait.core.tuples import new
 from plait.errors import ArtifactLost
 from plait.ports import Clock, Ledger
 from plait.runtime.digests import InputDigests
@@ -27,7 +28,6 @@ from plait.runtime.vault import Vault
 from plait.runtime.work import Work
 from plait.runtime.worker import Done
 
-_NEW = tuple.__new__  # as `_make` of a NamedTuple, in half its time
 _MANY = 100  # nodes, from which it pays not to look for garbage meanwhile
 
 
@@ -104,6 +104,7 @@ class Results:
             key = self._key(name)
             record = ledger.find((key,)).get(key)
             if record is not None and self._is_hit(name, record):
+                del self.inputs[name]  # nobody asks for those of a hit, and there may be very many
                 return self._hit(name, record.artifact, record.seconds)
             if self._first_of_its_key(name):
                 self.work.ready.push(names)
@@ -115,7 +116,7 @@ class Results:
         for name, key in zip(names, keys, strict=True):
             record = found.get(key)
             if record is not None and self._is_hit(name, record):
-                del self.inputs[name]  # nobody asks for those of a hit, and there may be very many
+                del self.inputs[name]
                 fresh += self._hit(name, record.artifact, record.seconds)
             elif self._first_of_its_key(name):
                 missing.append(name)
@@ -127,7 +128,7 @@ class Results:
         """A node's work is done; `here`, if its value is in this process."""
         artifact = done.artifact or MEMORY
         fresh = self.settle(name, done.value, artifact, done.seconds, here=here)
-        self.work.told.append(Finished(name, artifact.digest, done.seconds))
+        self.work.told.append(new(Finished, (name, artifact.digest, done.seconds)))
         if self.work.ledger is None:
             self.work.ready.push(fresh)
             return
@@ -143,7 +144,7 @@ class Results:
         self.state.states[name] = "run"
         unkept = artifact is MEMORY or not lasting(artifact)
         if here and (self.work.frontier.readers[name] or (unkept and self._stays(name))):
-            self.state.held[Output(name)] = value
+            self.state.held[new(Output, (name, None))] = value
         if self.work.ledger is not None and not unkept:
             self._record(self.work.ledger, name, artifact, seconds)
         return self._known(name, artifact, seconds)
@@ -180,7 +181,7 @@ class Results:
         """Nobody reads these any more."""
         for name in names:
             if name not in self.work.kept and (self.growth is None or not self.growth.keeps(name)):
-                self.state.held.pop(Output(name), None)
+                self.state.held.pop(new(Output, (name, None)), None)
                 for part in self.work.nodes[name].definition.parts:
                     self.state.held.pop(Output(name, part), None)
 
@@ -238,7 +239,7 @@ class Results:
         """Takes in what was known, with how long it took when it was made; gives the nodes that can go on now."""
         self.state.states[name] = "hit"
         fresh = self._known(name, artifact, seconds)
-        self.work.told.append(_NEW(Cached, (name, artifact.digest, seconds)))
+        self.work.told.append(new(Cached, (name, artifact.digest, seconds)))
         return fresh
 
     def _known(self, name: str, artifact: Artifact, seconds: float) -> list[str]:

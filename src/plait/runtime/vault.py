@@ -17,6 +17,7 @@ from plait.core.containers import IMMUTABLE, UncopiableError, is_container, one_
 from plait.core.definition import Definition
 from plait.core.digest import Digest, Key
 from plait.core.records import BY_KEY, Artifact, by_key
+from plait.core.tuples import new
 from plait.errors import ArtifactLost, FingerprintError, StoreError, UnnamedResult
 from plait.files import Dir, File, attached
 from plait.ports import Blobs, Codec, UnwritableError
@@ -189,7 +190,7 @@ class Vault:
             return Artifact(digest, "blob", codec.name, blob, size)
         data = head.getvalue()
         if len(data) <= INLINE:
-            return Artifact(digest, "inline", codec.name, "", len(data), data)
+            return new(Artifact, (digest, "inline", codec.name, "", len(data), data, (), ()))
         blob, size = self.blobs.put(partial(_copy, data))
         return Artifact(digest, "blob", codec.name, blob, size)
 

@@ -15,6 +15,7 @@ from plait.core.graph import Node
 from plait.core.matching import fits
 from plait.core.records import Artifact
 from plait.core.sources import Const, Output, outputs
+from plait.core.tuples import new
 from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead
 from plait.runtime.environment import surroundings
 from plait.runtime.naming import Told, collecting, warn_once
@@ -93,10 +94,10 @@ def perform(
             _check_in_place(node, vault, arguments, surface, output, ambients)
         if key is not None:
             artifact, value = vault.publish(definition, value, key, ambients.scratch)
-            return Done(artifact, value, seconds)
+            return new(Done, (artifact, value, seconds, ()))
         if ambients.scratch is not None:
             value = vault.files.out_of_scratch(value, ambients.scratch)
-        return Done(None, vault.hold(definition, value), seconds)
+        return new(Done, (None, vault.hold(definition, value), seconds, ()))
     finally:
         ambients.clear()
 
@@ -128,6 +129,8 @@ def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str,
         value, seconds = _called(node, vault, surface, arguments, call)
     vault.contents.check(node.name, given)
 
+    if not (watch.saw_any or drawn):
+        return value, seconds
     for sentence in (*undeclared(watch, node.definition, arguments, vault.blobs), *drawn):
         if vault.naming.strict:
             raise PlaitError(f"{sentence} (an error, since the run is strict)")

@@ -10,8 +10,8 @@ import time
 from plait.stores.local import sqlite
 from plait.stores.local.index import Index
 
-_FEW = 64  # misses, after which it may pay
-_WORTH = 16  # records whose keys are read in the time of one question
+_FEW = 16  # misses, after which it may pay
+_WORTH = 32  # records whose keys are read in the time of one question
 _LASTS = 1.0  # seconds
 
 

@@ -52,15 +52,15 @@ class Ahead:
         self._taken = 0
         self._until = time.monotonic() + _LASTS
         self._records.clear()
-        hold([name for name, _ in rows])
+        hold(rows.keys())
         changes = index.changes()
         if changes != self._changes:
             self._changes = changes
-            held = {name for name, _ in rows}
-            rows = [row for row in index.following(short, self._size) if row[0] in held]
+            held, rows = rows, index.following(short, self._size)
+            rows = {name: entry for name, entry in rows.items() if name in held}
         if not index.moved():
-            records = records_of(segments.bodies([entry for _, entry in rows]))
-            self._records.update((record.key, record) for record in records if record is not None)
+            records = records_of(segments.bodies(rows.values()))
+            self._records = {record.key: record for record in records if record is not None}
         return True
 
     def clear(self) -> None:

@@ -187,18 +187,18 @@ class Index:
         last = execute("SELECT max(rowid) FROM records").fetchone()[0] or 0
         return {key for (key,) in execute("SELECT key FROM records")} if last <= limit else None
 
-    def following(self, key: bytes, limit: int) -> list[tuple[bytes, Entry]]:
-        """The record of a short key, and those that were kept after it, as far as they are sound: key and entry.
+    def following(self, key: bytes, limit: int) -> dict[bytes, Entry]:
+        """The record of a short key, and those that were kept after it, as far as they are sound: entries by short key.
 
         `sqlite3.Error` if the first is not sound.
         """
         rows = self._connection.execute(_FROM, (key, limit)).fetchall()
-        found = [
-            (key, entry)
+        found = {
+            key: entry
             for key, crc, entry in rows
             if type(key) is type(entry) is bytes and len(key) == _SHORT and crc32(entry) == crc
-        ]
-        if rows and (not found or found[0][0] != key):
+        }
+        if rows and key not in found:
             raise sqlite.damaged(_FALSE)
         return found
 
