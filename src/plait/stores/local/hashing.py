@@ -23,6 +23,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_alone)
 
 
+def _beside() -> int:
+    """How many threads may hash while another one writes: each write waits for the processor if they take it all."""
+    return 1 if _threads == 1 else max(1, (os.cpu_count() or 1) - 1)
+
+
 class HashingFile(io.RawIOBase):
     """Bytes on their way into a file. What is written from start to end is hashed as it passes, long runs of bytes
     by another thread, since to write and to hash takes about as long.
@@ -70,6 +75,8 @@ class HashingFile(io.RawIOBase):
 
     def _write_large(self, data: memoryview) -> int:
         """Writes all of it, while another thread hashes it."""
+        if self._hasher is None:
+            self._hasher = blake3(max_threads=_beside())
         self._catch_up()
         hashing = threading.Thread(target=self._hash, args=(data,))
         try:
