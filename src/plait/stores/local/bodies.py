@@ -8,7 +8,7 @@ from plait.lines import dumps, loads, reader
 from plait.ports import RunRow
 
 _TROUBLE = (ValueError, RecursionError)
-_AT_ONCE = 500  # records that are read at once
+_AT_ONCE = 200  # records that are read at once: about 100 kB, for which memory need not be asked of the system
 _records = reader(list[Record])
 _run = reader(RunRow)
 _said = reader(tuple[Key, Digest, str, str, float, str, str, float])  # an acceptance without its record
@@ -28,7 +28,7 @@ def records_of(bodies: Sequence[bytes]) -> list[Record | None]:
     for start in range(0, len(bodies), _AT_ONCE):
         some = bodies[start : start + _AT_ONCE]
         try:
-            read: Sequence[Record | None] = _records(b"[" + b",".join(some) + b"]")
+            read: Sequence[Record | None] = _records(b"[%b]" % b",".join(some))
         except _TROUBLE:
             read = ()
         found += read if len(read) == len(some) else map(record_of, some)
