@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from plait import Pipeline, each, pipeline, step
 from plait.errors import NodeFailed, StoreError
-from plait.runtime.events import Finished, Lost, Started
+from plait.runtime.events import Cached, Finished, Lost, Started
+from plait.stores.local import create
 
 EXECUTORS = ["sequential", "threads"]
 BIG = 100_000
@@ -184,3 +186,93 @@ def test_what_cannot_be_read_even_when_it_was_made_again_is_an_error(tmp_path):
     assert isinstance(raised.value.__cause__, StoreError)
     assert told.events.count((Started, "here")) == 2
     assert told.events.count((Started, "elsewhere")) == 3
+
+
+@step
+def drawn(n: int) -> np.ndarray:
+    return np.frombuffer(os.urandom(8 * n), np.uint64).astype(float)
+
+
+@step
+def most(drawn: np.ndarray) -> float:
+    return float(drawn.max())
+
+
+@step
+def least(drawn: np.ndarray) -> float:
+    return float(drawn.min())
+
+
+@step
+def twice(drawn: np.ndarray) -> np.ndarray:
+    return 2 * drawn
+
+
+@step
+def end(twice: np.ndarray) -> float:
+    return float(twice[-1])
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_what_is_made_of_a_value_that_came_back_as_another_is_kept_under_that_one(tmp_path, executor):
+    Pipeline("p", [drawn, twice]).run(n=BIG, store=tmp_path, listeners=[])
+    lose_all(tmp_path)
+    pipe = Pipeline("p", [drawn, most, least, twice, end])
+    run = pipe.run(
+        n=BIG, store=tmp_path, executor=executor, workers=None if executor == "sequential" else 3, listeners=[]
+    )
+    value = run["drawn"]
+    assert (run["most"], run["least"]) == (value.max(), value.min())
+    with closing(create(tmp_path).ledger()) as ledger:
+        for name in ("most", "least"):
+            (record,) = ledger.earlier(f"{__name__}:{name}")
+            assert dict(record.inputs)["drawn"] == run.digest("drawn"), name
+        made = {record.artifact.digest: dict(record.inputs) for record in ledger.earlier(f"{__name__}:twice")}
+    assert made[run.digest("twice")]["drawn"] == run.digest("drawn")
+    again = pipe.run(n=BIG, store=tmp_path, listeners=[])
+    assert set(again.states.values()) == {"hit"}
+    assert (again["most"], again["least"], again["end"]) == (value.max(), value.min(), 2 * value[-1])
+
+
+@step
+def tables(n: int) -> list[np.ndarray]:
+    return [np.frombuffer(os.urandom(8 * n), np.uint64).astype(float) for _ in range(2)]
+
+
+@step
+def scaled(rows: np.ndarray) -> np.ndarray:
+    return rows / 2.0**64
+
+
+@step
+def joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts)
+
+
+@pipeline
+def joining(n: int):
+    return joined(scaled.map(each(tables(n))))
+
+
+@step
+def last(joined: np.ndarray) -> float:
+    return float(joined[-1])
+
+
+@pipeline
+def ending(n: int):
+    return last(joined(scaled.map(each(tables(n)))))
+
+
+def test_a_list_that_came_back_as_another_is_not_taken_for_the_one_that_was_mapped_over(tmp_path):
+    joining.run(n=BIG, store=tmp_path, listeners=[])
+
+    def lose(event) -> None:
+        if isinstance(event, Cached) and event.node == "joined":
+            lose_all(tmp_path)
+
+    with pytest.raises(NodeFailed, match="tables was lost, and came back as another value"):
+        ending.run(n=BIG, store=tmp_path, listeners=[lose])
+    with closing(create(tmp_path).ledger()) as ledger:
+        assert len(ledger.earlier(f"{__name__}:scaled")) == 2, "only those of the first run"
+    assert ending.run(n=BIG, store=tmp_path, listeners=[]).ok

@@ -1,6 +1,5 @@
 """Values whose bytes are gone are made again: first what made them, then who wanted to read them."""
 
-from plait.core.digest import Key
 from plait.errors import ArtifactLost, StoreError
 from plait.runtime.events import Lost
 from plait.runtime.results import Results
@@ -26,12 +25,12 @@ class Healing:
         producer = names[0]
         if results.growth is not None and results.growth.is_piece(producer):
             return self._written_again(reader, producer, lost)
-        results.waiters.setdefault(producer, []).extend(self._with_twins(reader))
+        results.waiters.setdefault(producer, []).extend(results.with_twins(reader))
         if producer not in work.remade:
-            work.remade.add(producer)
+            digest = work.remade[producer] = artifacts.pop(producer).digest
+            work.told.append(Lost(producer, digest))
             work.frontier.again(producer)
-            work.ready.push([producer])
-            work.told.append(Lost(producer, artifacts.pop(producer).digest))
+            results.admit([producer])  # by the name that it has now: what it reads may be another value than it was
         return None
 
     def _written_again(self, reader: str, piece: str, lost: ArtifactLost) -> StoreError | None:
@@ -55,13 +54,8 @@ class Healing:
             error.__cause__ = lost
             return error
         self._tried.add((reader, lost.digest))
-        self.results.admit(self._with_twins(reader))
+        self.results.admit(self.results.with_twins(reader))
         return None
-
-    def _with_twins(self, reader: str) -> list[str]:
-        """Who has the key of a reader waits for it, so it goes where the reader goes."""
-        key = self.work.state.keys.get(reader, Key(""))
-        return self.results.twins.pop(key) if self.results.twins.get(key, [""])[0] == reader else [reader]
 
     def _lacks(self, name: str, digest: str) -> bool:
         artifact = self.work.state.artifacts.get(name)

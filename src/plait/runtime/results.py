@@ -68,6 +68,7 @@ class Results:
         self._prefixes = _Prefixes(work.vault.naming)
         self._codes: set[Digest] = set()  # whose manifests were kept
         self._replaced: set[str] = set()  # nodes whose record points at bytes that are gone
+        self._misnamed: set[str] = set()  # nodes that read another value than that by which they were named
 
     def give(self, name: str, value: Any, *, publish: bool) -> None:
         """A node's value was given; it is written down if workers elsewhere will read it."""
@@ -126,6 +127,9 @@ class Results:
 
     def finished(self, name: str, done: Done, *, here: bool) -> None:
         """A node's work is done; `here`, if its value is in this process."""
+        if name in self._misnamed:
+            self.admit(self.with_twins(name))
+            return
         artifact = done.artifact or MEMORY
         fresh = self.settle(name, done.value, artifact, done.seconds, here=here)
         self.work.told.append(new(Finished, (name, artifact.digest, done.seconds)))
@@ -185,6 +189,11 @@ class Results:
                 for part in self.work.nodes[name].definition.parts:
                     self.state.held.pop(Output(name, part), None)
 
+    def with_twins(self, name: str) -> list[str]:
+        """Who has the key of a node waits for it, so it goes where the node goes."""
+        key = self.state.keys.get(name, Key(""))
+        return self.twins.pop(key) if self.twins.get(key, [""])[0] == name else [name]
+
     def _waits_again(self, name: str) -> bool:
         """Is something that a node reads just being made again? Then it goes on after that."""
         work = self.work
@@ -196,6 +205,7 @@ class Results:
 
     def _key(self, name: str) -> Key:
         node = self.work.nodes[name]
+        self._misnamed.discard(name)
         given = self.inputs[name] = arguments(node, self.digests)
         key = self.state.keys[name] = node_key(self._prefixes[node.definition], given)
         return key
@@ -210,6 +220,7 @@ class Results:
             self.inputs.update(zip([node.name for node in nodes], given, strict=True))
             keys += [node_key(prefix, one) for one in given]
         self.state.keys.update(zip(names, keys, strict=True))
+        self._misnamed.difference_update(names)
         return keys
 
     def given_to(self, name: str) -> tuple[tuple[str, Digest], ...]:
@@ -250,7 +261,13 @@ class Results:
         freed = work.frontier.done(name)
         if state.held:  # nothing is, in a run of hits
             self.free(freed)
-        fresh = work.frontier.known(name) if name not in work.remade else self.waiters.pop(name, [])
+        if name in work.remade:
+            fresh = self.waiters.pop(name, [])
+            if artifact.digest != work.remade[name]:  # who was named by what it was may be at work
+                readers = work.frontier.children[name]
+                self._misnamed.update(one for one in readers if one in state.keys and one not in state.artifacts)
+        else:
+            fresh = work.frontier.known(name)
         if growth is not None and name in growth.awaited:
             fresh += growth.known(name)
         return fresh

@@ -188,7 +188,16 @@ class Growth:
         piece = self.pieces.get(name)
         if piece is None or lasting(self.work.state.artifacts[name]):
             return EMPTY
-        return self.work.vault.canonical(piece.again(value_of(piece.of, self)))
+        value = self.work.vault.canonical(piece.again(value_of(piece.of, self)))
+        remade = [out.node for out in outputs(piece.of) if out.node in self.work.remade]
+        if remade:
+            digest = named(piece._replace(value=value), self.digest, self.results.digests)
+            if digest != self.work.state.artifacts[name].digest:
+                raise PlaitError(
+                    f"{name} is another item than it was: {remade[0]} was lost, and came back as another value, which "
+                    "the items that are done do not fit. Nothing wrong was kept; run again"
+                )
+        return value
 
     def is_piece(self, name: str, /) -> bool:
         """Is it an item by itself, and no node?"""

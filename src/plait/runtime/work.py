@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from plait.core.addresses import node_of
+from plait.core.digest import Digest
 from plait.core.graph import Node, reads
 from plait.ports import Clock, Ledger
 from plait.runtime.events import RunEvent
@@ -43,7 +44,7 @@ class Work:
         self.kept = {*request.targets, *request.given}  # whose values are held to the end
         self.read = set(request.read)  # whose values are looked at: a record is no hit if its bytes are gone
         self.began: dict[str, float] = {}
-        self.remade: set[str] = set()  # nodes whose bytes were lost when somebody read them
+        self.remade: dict[str, Digest] = {}  # nodes whose bytes were lost when somebody read them, and what they were
 
     def add(self, nodes: Sequence[Node]) -> list[str]:
         """Takes in nodes that the graph does not have: those that wait for nobody."""
