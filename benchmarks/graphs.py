@@ -1,5 +1,6 @@
 """Building and running graphs of steps that do nothing: what the graph itself costs, a node."""
 
+import subprocess
 import sys
 import tempfile
 import time
@@ -75,6 +76,7 @@ def figures() -> list[Figure]:
             warm = quickest(lambda: run(store=store))
         found.append(Figure(f"{name}: a store, cold", cold * per, "us", 60))
         found.append(Figure(f"{name}: a store, warm", warm * per, "us", 12))
+    found.append(Figure("chain of 1,000: a store, warm, a new process", fresh() * 1e3, "us", 12))
     found += large()
     peer = hamilton_chain(1000)
     if peer is not None:
@@ -83,6 +85,23 @@ def figures() -> list[Figure]:
             for what, us in zip(("build", "run"), peer, strict=True)
         ]
     return found
+
+
+def fresh(processes: int = 15) -> float:
+    """The seconds of a warm run of the chain in a process that ran nothing of it before; imports are not counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.graphs", f"{folder}/store", f"{folder}/other"]
+        times = [subprocess.run(command, capture_output=True, check=True, text=True) for _ in range(processes + 1)]
+        return min(float(done.stdout) for done in times[1:])
+
+
+def once(store: str, other: str) -> float:
+    """The seconds of one run of the chain, after one of three nodes in another store, which imports what is needed."""
+    pipeline = chain(1000)
+    chain(3).run("n2", start=1, listeners=[], store=other)
+    begun = time.perf_counter()
+    pipeline.run("n999", start=1, listeners=[], store=store)
+    return time.perf_counter() - begun
 
 
 def large(n: int = 100_000) -> list[Figure]:
@@ -121,3 +140,7 @@ def hamilton_chain(n: int) -> tuple[float, float] | None:
     build = time.perf_counter() - begun
     run = quickest(lambda: peer.execute([f"n{n - 1}"], inputs={"start": 1}), 5)
     return build / n * 1e6, run / n * 1e6
+
+
+if __name__ == "__main__":
+    print(once(*sys.argv[1:]))

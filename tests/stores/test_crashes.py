@@ -67,7 +67,7 @@ def test_a_process_that_ends_at_any_call_loses_nothing_that_it_said_is_kept(fold
     ends = middle = unsaid = 0
     for round_ in count():
         before = folder / f"before {round_}"
-        every = [claim for past in range(round_ % 3) for claim in sessions.session(before, 10 + past)]
+        every = [claim for past in range(round_ % 3) for claim in sessions.session(before, -1 - past)]
         past = len(every)
         every += sessions.session(folder / f"whole {round_}", round_)
         for number in count(1 + random.randrange(stride), stride):

@@ -105,6 +105,7 @@ class _Scheduler:
 
     def _stop(self) -> None:
         self.sites.close()
+        self.failing.end()
         if self.growth is not None:
             self.growth.leave()
 
@@ -144,6 +145,8 @@ class _OneByOne(_Scheduler):
             if not ready:
                 return
             name = ready.pop()
+            if not results.stands(name):
+                continue
             yield new(Started, (name,))
             work.began[name] = work.clock.steady()
             try:
@@ -209,6 +212,9 @@ class _SideBySide(_Scheduler):
     def _fill(self) -> None:
         while self._blocking is None and (taken := self.ready.pop()) is not None:
             name, needs = taken
+            if not self.results.stands(name):
+                self.pools.give_back(needs)
+                continue
             self.work.told.append(Started(name))
             self.work.began[name] = self.work.clock.steady()
             if needs.waits:

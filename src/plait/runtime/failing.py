@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor
 from typing import Protocol
 
-from plait.core.digest import Key
 from plait.errors import NodeFailed
 from plait.runtime.deaths import LIVES, died
 from plait.runtime.events import Failed, Retried, Skipped
@@ -41,6 +40,8 @@ class Failing:
 
     def failed(self, name: str, error: BaseException) -> None:
         """An attempt has failed; it may have been the last one."""
+        if not self.results.stands(name):
+            return
         if isinstance(error, BrokenExecutor):
             deaths = self._deaths[name] = self._deaths.get(name, 0) + 1
             error = died(name, error, deaths)
@@ -67,9 +68,7 @@ class Failing:
             if self.fatal is None:
                 self.fatal = NodeFailed.of(name, error, None if self.growth is None else self.growth.item(name))
             return
-        for other in self.results.twins.pop(state.keys.get(name, Key("")), ()):
-            if other != name:
-                work.ready.push([other])
+        self.results.admit([twin for twin in self.results.with_twins(name) if twin != name])
         self.results.release(name)
         self.skip(work.frontier.after(name), name)
         if self.growth is not None:
@@ -79,6 +78,13 @@ class Failing:
         """Nodes that will not run, because another one failed."""
         for name in names:
             self._skip(name, because)
+
+    def end(self) -> None:
+        """What was to be made again, and was not since something failed, has no result, whatever it was before."""
+        state = self.work.state
+        for name in self.work.remade:
+            if state.failures and name not in state.artifacts and state.states.get(name) in ("hit", "run"):
+                state.states[name], state.because[name] = "skipped", next(iter(state.failures))
 
     def _remember(self, name: str) -> None:
         """What it was called with, so that it can be looked into."""
@@ -113,14 +119,15 @@ class Failing:
         heapq.heappush(self.due, (self.work.clock.steady() + wait, len(self.due), name))
 
     def _skip(self, name: str, because: str) -> None:
-        state = self.work.state
-        if name not in state.states:
+        state, remade = self.work.state, name in self.work.remade and name not in self.work.state.artifacts
+        if name not in state.states or remade:
             state.states[name] = "skipped"
             state.because[name] = because
             self.work.told.append(Skipped(name, because))
             self.results.release(name)
-            if self.growth is not None:
+            if self.growth is not None and not remade:
                 self.growth.failed(name, because, state.failures[because])
+            self.results.admit([twin for twin in self.results.with_twins(name) if twin != name])
 
 
 def _said(error: BaseException) -> str:

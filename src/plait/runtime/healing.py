@@ -1,6 +1,7 @@
 """Values whose bytes are gone are made again: first what made them, then who wanted to read them."""
 
-from plait.errors import ArtifactLost, StoreError
+from plait.core.sources import Output
+from plait.errors import ArtifactLost, PlaitError, StoreError
 from plait.runtime.events import Lost
 from plait.runtime.results import Results
 from plait.runtime.work import Work
@@ -13,7 +14,7 @@ class Healing:
         self.work, self.results = work, results
         self._tried: set[tuple[str, str]] = set()  # who could not read what, though it had been made again
 
-    def again(self, reader: str, lost: ArtifactLost) -> StoreError | None:
+    def again(self, reader: str, lost: ArtifactLost) -> PlaitError | None:
         """A reader waits until what it could not read is made again; an error, if that was done already."""
         work, results = self.work, self.results
         artifacts = work.state.artifacts
@@ -25,15 +26,20 @@ class Healing:
         producer = names[0]
         if results.growth is not None and results.growth.is_piece(producer):
             return self._written_again(reader, producer, lost)
-        results.waiters.setdefault(producer, []).extend(results.with_twins(reader))
+        if work.state.states.get(producer) == "given":
+            results.give(producer, work.state.held[Output(producer)], publish=True)
+            return self._once_more(reader, lost)
+        results.waiters.setdefault(producer, []).append(reader)
+        twins = [twin for twin in results.with_twins(reader) if twin != reader]
         if producer not in work.remade:
-            digest = work.remade[producer] = artifacts.pop(producer).digest
+            digest = work.remade[producer] = results.forget(producer).digest
             work.told.append(Lost(producer, digest))
             work.frontier.again(producer)
-            results.admit([producer])  # by the name that it has now: what it reads may be another value than it was
+            twins.insert(0, producer)  # by the name that it has now: what it reads may be another value than it was
+        results.admit(twins)  # who waited for the reader need not read what it misses
         return None
 
-    def _written_again(self, reader: str, piece: str, lost: ArtifactLost) -> StoreError | None:
+    def _written_again(self, reader: str, piece: str, lost: ArtifactLost) -> PlaitError | None:
         """An item of a list is taken out of the list again; if that is lost too, it is made again."""
         work, results = self.work, self.results
         try:
@@ -41,6 +47,8 @@ class Healing:
                 return self._once_more(reader, lost)
         except ArtifactLost as deeper:
             return self.again(reader, deeper)
+        except PlaitError as error:
+            return error
         work.ready.push([reader])
         return None
 

@@ -1,5 +1,6 @@
 """How a run comes to know its nodes: by a record, or by what their work gave; and who can go on then."""
 
+import threading
 from collections.abc import Container, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import groupby
@@ -68,6 +69,7 @@ class Results:
         self._prefixes = _Prefixes(work.vault.naming)
         self._codes: set[Digest] = set()  # whose manifests were kept
         self._replaced: set[str] = set()  # nodes whose record points at bytes that are gone
+        self._reading = threading.Lock()  # what is read is held only while it is what is known
         self._misnamed: set[str] = set()  # nodes that read another value than that by which they were named
 
     def give(self, name: str, value: Any, *, publish: bool) -> None:
@@ -127,8 +129,7 @@ class Results:
 
     def finished(self, name: str, done: Done, *, here: bool) -> None:
         """A node's work is done; `here`, if its value is in this process."""
-        if name in self._misnamed:
-            self.admit(self.with_twins(name))
+        if not self.stands(name):
             return
         artifact = done.artifact or MEMORY
         fresh = self.settle(name, done.value, artifact, done.seconds, here=here)
@@ -136,8 +137,10 @@ class Results:
         if self.work.ledger is None:
             self.work.ready.push(fresh)
             return
-        for twin in self.twins.pop(self.state.keys[name], ()):
-            if twin != name:
+        for twin in self.with_twins(name):
+            if twin in self._misnamed:
+                fresh.append(twin)
+            elif twin != name and self.state.states.get(twin) != "skipped":
                 fresh += self._hit(twin, artifact, done.seconds)
                 if not lasting(artifact):
                     self.state.held[Output(twin)] = done.value
@@ -160,21 +163,24 @@ class Results:
     def output(self, source: Output) -> Any:
         """The canonical value of a source, read only if it is not held."""
         held = self.state.held
-        if source in held:
-            return held[source]
+        value = held.get(source, EMPTY)
+        if value is not EMPTY:
+            return value
         name, part = source
         definition = self.work.nodes[name].definition
-        if part is not None and Output(name) in held:
-            return held[Output(name)][list(definition.parts).index(part)]
-        if name not in self.state.artifacts:
+        if part is not None and (whole := held.get(Output(name), EMPTY)) is not EMPTY:
+            return whole[list(definition.parts).index(part)]
+        artifact = self.state.artifacts.get(name)
+        if artifact is None:
             raise ArtifactLost(f"{name} is being made again", digest="")
         if self.growth is not None and (piece := self.growth.again(name)) is not EMPTY:
             held[source] = piece
             return piece
-        artifact = self.state.artifacts[name]
-        value = held[source] = self.vault.load(
-            artifact if part is None else part_of(artifact, part), definition.result_class
-        )
+        value = self.vault.load(artifact if part is None else part_of(artifact, part), definition.result_class)
+        with self._reading:
+            if self.state.artifacts.get(name) is not artifact:
+                raise ArtifactLost(f"{name} was made again meanwhile", digest="")
+            held[source] = value
         return value
 
     def release(self, name: str) -> None:
@@ -184,10 +190,30 @@ class Results:
     def free(self, names: Iterable[str]) -> None:
         """Nobody reads these any more."""
         for name in names:
+            if name not in self.work.nodes:  # of a map that never came to be
+                continue
             if name not in self.work.kept and (self.growth is None or not self.growth.keeps(name)):
                 self.state.held.pop(new(Output, (name, None)), None)
                 for part in self.work.nodes[name].definition.parts:
                     self.state.held.pop(Output(name, part), None)
+
+    def stands(self, name: str) -> bool:
+        """Does what was said of a node that is ready or done still hold?
+
+        One that was skipped meanwhile is not run, and one that reads another value than that by which it was named is
+        named anew first.
+        """
+        if name in self._misnamed:
+            self.admit(self.with_twins(name))
+            return False
+        return self.state.states.get(name) != "skipped"
+
+    def forget(self, name: str) -> Artifact:
+        """The bytes of a node are gone: what was held of it goes too, since it may come back as another value."""
+        with self._reading:
+            for part in (None, *self.work.nodes[name].definition.parts):
+                self.state.held.pop(Output(name, part), None)
+            return self.state.artifacts.pop(name)
 
     def with_twins(self, name: str) -> list[str]:
         """Who has the key of a node waits for it, so it goes where the node goes."""

@@ -177,17 +177,23 @@ class Growth:
         artifacts = self.work.state.artifacts
         if name not in self.pieces or (lasting(artifacts[name]) and not again) or (again and name in self._rewritten):
             return False
-        value = self.results.output(Output(name))
-        artifacts[name] = self.work.vault.publish(_PIECE, value, Key(f"piece/{name}"), None)[0]
+        value = self.work.state.held.get(Output(name), EMPTY)
+        if value is EMPTY:
+            value = self._taken_again(name)
+        key = Key(artifacts[name].digest.removeprefix(BY_KEY))  # what has no content to name keeps the name that it has
+        artifacts[name] = self.work.vault.publish(_PIECE, value, key, None)[0]
         if again:
             self._rewritten.add(name)
         return True
 
     def again(self, name: str, /) -> Any:
         """The value of a piece that is not held any more, out of what it is a piece of; `EMPTY` if it is no piece."""
-        piece = self.pieces.get(name)
-        if piece is None or lasting(self.work.state.artifacts[name]):
+        if name not in self.pieces or lasting(self.work.state.artifacts[name]):
             return EMPTY
+        return self._taken_again(name)
+
+    def _taken_again(self, name: str) -> Any:
+        piece = self.pieces[name]
         value = self.work.vault.canonical(piece.again(value_of(piece.of, self)))
         remade = [out.node for out in outputs(piece.of) if out.node in self.work.remade]
         if remade:

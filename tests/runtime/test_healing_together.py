@@ -1,0 +1,413 @@
+"""Healing, while parts, twins, given values, items of lists and failures are about: no wrong record, nobody forgotten."""
+
+import os
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from plait import each, pipeline, step
+from plait.errors import PlaitError
+from plait.runtime.events import Cached, Finished, Skipped, Started
+from plait.stores.local import create
+
+BIG = 100_000
+BOTH = ["sequential", "threads"]
+_world: dict[str, object] = {}  # what is outside of the steps: it does not count for their keys
+
+
+@pytest.fixture(autouse=True)
+def world(tmp_path):
+    _world.clear()
+    _world.update(store=tmp_path, fails=False, gates={})
+    yield _world
+    for gate in _world["gates"].values():
+        gate.set()
+
+
+def passed(name: str) -> None:
+    gate = _world["gates"].get(name)
+    assert gate is None or gate.wait(20), f"nothing opened {name}"
+
+
+def opened(name: str) -> None:
+    if name in _world["gates"]:
+        _world["gates"][name].set()
+
+
+def fails() -> bool:
+    return bool(_world["fails"])
+
+
+def lose(store: Path | None = None) -> None:
+    lost = [path for path in ((store or _world["store"]) / "blobs").rglob("*") if path.is_file()]
+    assert lost
+    for path in lost:
+        path.unlink()
+
+
+def chance(n: int) -> np.ndarray:
+    return np.frombuffer(os.urandom(8 * n), np.uint64).astype(float)
+
+
+class Two(NamedTuple):
+    a: np.ndarray
+    b: np.ndarray
+
+
+@step
+def parts(n: int) -> Two:
+    return Two(chance(n), chance(n))
+
+
+@step
+def one(b: np.ndarray) -> float:
+    return float(b.max())
+
+
+@step
+def two(a: np.ndarray) -> float:
+    return float(a.max())
+
+
+@step
+def three(b: np.ndarray) -> float:
+    return float(b.min())
+
+
+@pipeline
+def one_part(n: int):
+    return parts(n).a
+
+
+@pipeline
+def of_parts(n: int):
+    whole = parts(n)
+    return one(whole.b), two(whole.a), three(whole.b), whole
+
+
+def test_no_part_stays_in_memory_of_a_value_that_came_back_as_another(tmp_path):
+    one_part.run(n=BIG, store=tmp_path, listeners=[])
+    started = []
+
+    def listen(event) -> None:
+        if isinstance(event, Started):
+            if event.node == "two" and "two" not in started:
+                lose()
+            started.append(event.node)
+
+    run = of_parts.run(n=BIG, store=tmp_path, listeners=[listen])
+    assert started.count("parts") == 1 and started.count("three") == 1, "three is not run before it is named anew"
+    again = of_parts.run(n=BIG, store=tmp_path, listeners=[])
+    assert again.states["three"] == "hit"
+    assert again["three"] == run["three"] == run["parts"].b.min() == again["parts"].b.min()
+
+
+@step(executor="processes")
+def far(n: int) -> np.ndarray:
+    return chance(n)
+
+
+@step(executor="threads", ignore=[lose])
+def loses(values: np.ndarray) -> float:
+    found = float(values.max())
+    lose()
+    return found
+
+
+@step(executor="processes")
+def misses(values: np.ndarray, after: float) -> float:
+    return float(values.max())
+
+
+@step(executor="threads")
+def reads_late(values: np.ndarray, after: float) -> float:
+    return float(values.min())
+
+
+@pipeline
+def from_far(n: int):
+    values = far(n)
+    return reads_late(values, misses(values, loses(values)))
+
+
+def test_a_value_that_a_worker_made_again_is_not_taken_from_memory(tmp_path):
+    run = from_far.run(n=BIG, store=tmp_path, listeners=[])
+    assert run.result == run["far"].min()
+    with closing(create(tmp_path).ledger()) as ledger:
+        (record,) = ledger.earlier(f"{__name__}:reads_late")
+    assert dict(record.inputs)["values"] == run.digest("far")
+
+
+class Handle:
+    """Nothing that could be named, kept or sent."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.lock = number, threading.Lock()
+
+
+def handles_of(n: int) -> list[object]:
+    return [Handle(n)]
+
+
+@step(executor="threads", ignore=[handles_of])
+def handles(n: int) -> list[object]:
+    return handles_of(n)
+
+
+@step(executor="processes")
+def cannot(handle: object) -> int:
+    return 1
+
+
+@step(executor="threads", ignore=[passed])
+def later(n: int) -> int:
+    passed("later")
+    return 5
+
+
+@step(executor="threads")
+def number(handle: object, after: int) -> int:
+    return handle.number
+
+
+@pipeline
+def of_handles(n: int):
+    some = handles(n)
+    return cannot.map(each(some)), number.map(each(some), later(n))
+
+
+@pytest.mark.filterwarnings("ignore::plait.errors.UnnamedResult")
+def test_an_item_that_has_no_content_to_name_keeps_the_name_that_says_how_it_was_made(tmp_path, world):
+    for n in (1, 2):
+        world["gates"]["later"] = threading.Event()
+
+        def listen(event) -> None:
+            if type(event).__name__ == "Failed":
+                opened("later")
+
+        run = of_handles.run(n=n, store=tmp_path, fail="keep-going", listeners=[listen])
+        assert run["number"] == [n], "a stale value"
+
+
+@step
+def never(n: int) -> int:
+    raise ValueError("no")
+
+
+@step
+def counted(k: int) -> list[int]:
+    return list(range(k))
+
+
+@step
+def plus(a: int, item: int) -> int:
+    return a + item
+
+
+@step
+def same(a: int) -> int:
+    return a
+
+
+@step
+def summed(items: list[int]) -> int:
+    return sum(items)
+
+
+@pipeline
+def failing_early(n: int, k: int):
+    value = never(n)
+    return same(value), summed(plus.map(value, each(counted(k))))
+
+
+@pytest.mark.parametrize("executor", BOTH)
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_fails_before_a_map_is_known_lets_the_others_go_on(tmp_path, executor, kept):
+    run = failing_early.run(
+        n=1, k=2, store=tmp_path if kept else None, executor=executor, fail="keep-going", listeners=[]
+    )
+    assert run.states["counted"] == "run" and run.states["summed"] == "skipped"
+
+
+@step(executor="threads", ignore=[lose])
+def loses_given(values: np.ndarray) -> float:
+    lose()
+    return float(values.max())
+
+
+@pipeline
+def of_given(n: int):
+    values = far(n)
+    return misses(values, loses_given(values))
+
+
+def test_a_given_value_whose_bytes_are_lost_is_written_again(tmp_path):
+    given = np.arange(float(BIG)) + 7
+    run = of_given.run(given={"far": given}, store=tmp_path, listeners=[])
+    assert run["misses"] == given.max() and run.states["far"] == "given"
+
+
+@step(executor="threads")
+def tables(n: int) -> list[np.ndarray]:
+    return [np.arange(float(n)) + i for i in range(2)]
+
+
+@step(executor="processes")
+def doubled(rows: np.ndarray) -> np.ndarray:
+    return rows * 2
+
+
+@step(executor="threads", ignore=[lose])
+def loses_all(some: list[np.ndarray]) -> int:
+    lose()
+    return len(some)
+
+
+@step(executor="processes")
+def joined(some: list[np.ndarray], after: int) -> float:
+    return float(sum(one.sum() for one in some))
+
+
+@pipeline
+def of_items(n: int):
+    some = doubled.map(each(tables(n)))
+    return joined(some, loses_all(some))
+
+
+def test_an_item_is_taken_out_of_its_list_again_where_both_are_lost(tmp_path):
+    run = of_items.run(n=BIG, store=tmp_path, listeners=[])
+    assert run.result == 2 * (2 * sum(range(BIG)) + BIG)
+
+
+@step(ignore=[fails])
+def left(n: int) -> np.ndarray:
+    if fails():
+        raise ValueError("it cannot be made again")
+    return np.arange(float(n))
+
+
+@step
+def right(n: int) -> np.ndarray:
+    return np.arange(float(n)) + 0.0
+
+
+@step
+def total(values: np.ndarray) -> float:
+    return float(values.sum())
+
+
+@pipeline
+def sides(n: int):
+    return left(n), right(n)
+
+
+@pipeline
+def twins(n: int):
+    return total.named("first")(left(n)), total.named("second")(right(n))
+
+
+@pytest.mark.parametrize("executor", BOTH)
+def test_who_waits_for_a_twin_is_not_forgotten_when_that_is_skipped(tmp_path, executor, world):
+    sides.run(n=BIG, store=tmp_path, listeners=[])
+    lose()
+    world["fails"] = True
+    run = twins.run(n=BIG, store=tmp_path, executor=executor, fail="keep-going", listeners=[])
+    assert run.states["first"] == "skipped"
+    assert run["second"] == sum(range(BIG))
+
+
+@step(ignore=[passed, opened, lose])
+def slow(values: np.ndarray) -> float:
+    lose()
+    opened("lost")
+    passed("slow")
+    return float(values.sum())
+
+
+@step
+def after_slow(slow: float) -> float:
+    return slow + 1
+
+
+@step(ignore=[passed])
+def late(n: int) -> int:
+    passed("lost")
+    return n
+
+
+@pipeline
+def only_left(n: int):
+    return left(n)
+
+
+@pipeline
+def skipping(n: int):
+    values = left(n)
+    return after_slow(slow(values)), misses(values, late(n))
+
+
+def test_a_node_that_is_skipped_while_it_works_does_not_go_on(tmp_path, world):
+    only_left.run(n=BIG, store=tmp_path, listeners=[])
+    world["fails"] = True
+    world["gates"].update(lost=threading.Event(), slow=threading.Event())
+    told = []
+
+    def listen(event) -> None:
+        told.append((type(event), getattr(event, "node", "")))
+        if told[-1] == (Skipped, "slow"):
+            opened("slow")
+
+    run = skipping.run(n=BIG, store=tmp_path, executor="threads", workers=3, fail="keep-going", listeners=[listen])
+    assert (Skipped, "slow") in told and (Finished, "slow") not in told
+    assert {run.states[name] for name in ("slow", "after_slow", "misses")} == {"skipped"}
+    assert run.states["left"] == "failed"
+
+
+@step(ignore=[fails])
+def lists(n: int) -> list[np.ndarray]:
+    if fails():
+        raise ValueError("it cannot be made again")
+    return [np.arange(float(n)) + i for i in range(2)]
+
+
+@step
+def halved(rows: np.ndarray) -> np.ndarray:
+    return rows / 2
+
+
+@step
+def both(some: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(some)
+
+
+@step
+def end(both: np.ndarray) -> float:
+    return float(both[-1])
+
+
+@pipeline
+def of_lists(n: int):
+    return both(halved.map(each(lists(n))))
+
+
+@pipeline
+def end_of_lists(n: int):
+    return end(both(halved.map(each(lists(n)))))
+
+
+def test_what_was_known_and_could_not_be_made_again_says_so(tmp_path, world):
+    of_lists.run(n=BIG, store=tmp_path, listeners=[])
+    world["fails"] = True
+
+    def listen(event) -> None:
+        if isinstance(event, Cached) and event.node == "both":
+            lose()
+
+    run = end_of_lists.run(n=BIG, store=tmp_path, fail="keep-going", listeners=[listen])
+    assert (run.states["lists"], run.states["both"], run.states["end"]) == ("failed", "skipped", "skipped")
+    with pytest.raises(PlaitError, match="both was not run, because lists failed"):
+        run["both"]
