@@ -203,10 +203,12 @@ class Results:
         One that was skipped meanwhile is not run, and one that reads another value than that by which it was named is
         named anew first.
         """
+        if self.state.states.get(name) == "skipped":
+            return False
         if name in self._misnamed:
             self.admit(self.with_twins(name))
             return False
-        return self.state.states.get(name) != "skipped"
+        return True
 
     def forget(self, name: str) -> Artifact:
         """The bytes of a node are gone: what was held of it goes too, since it may come back as another value."""

@@ -181,7 +181,9 @@ class Growth:
         if value is EMPTY:
             value = self._taken_again(name)
         key = Key(artifacts[name].digest.removeprefix(BY_KEY))  # what has no content to name keeps the name that it has
-        artifacts[name] = self.work.vault.publish(_PIECE, value, key, None)[0]
+        written = self.work.vault.publish(_PIECE, value, key, None)[0]
+        if lasting(written):
+            artifacts[name] = written
         if again:
             self._rewritten.add(name)
         return True
