@@ -110,6 +110,8 @@ class _Scheduler:
             self.growth.leave()
 
     def _lost(self, name: str, lost: ArtifactLost) -> None:
+        if not self.results.stands(name) or self.failing.doomed(name):
+            return
         error = self.healing.again(name, lost)
         if error is not None:
             self.failing.failed_for_good(name, error)
@@ -215,6 +217,7 @@ class _SideBySide(_Scheduler):
             if not self.results.stands(name):
                 self.pools.give_back(needs)
                 continue
+            self.work.at_work.add(name)
             self.work.told.append(Started(name))
             self.work.began[name] = self.work.clock.steady()
             if needs.waits:
@@ -226,14 +229,18 @@ class _SideBySide(_Scheduler):
         try:
             future, running = self.sites.start(name, needs)
         except ArtifactLost as lost:
-            self.pools.give_back(needs)
+            self._leave(name, needs)
             self._lost(name, lost)
         except (PlaitError, BrokenExecutor) as error:
-            self.pools.give_back(needs)
+            self._leave(name, needs)
             self.failing.failed(name, error)
         else:
             self.running[future] = running
             future.add_done_callback(self._ended.put)
+
+    def _leave(self, name: str, needs: Needs) -> None:
+        self.work.at_work.discard(name)
+        self.pools.give_back(needs)
 
     def _take_in(self, *, wait: bool) -> None:
         """Takes in what has ended; if there is nothing else to do, waits for it, or for who is tried again."""
@@ -243,13 +250,13 @@ class _SideBySide(_Scheduler):
             for future in self._those_that_ended(pause if wait else 0.0):
                 running = self.running.pop(future, None)
                 if running is not None:
-                    self.pools.give_back(running.needs)
+                    self._leave(running.name, running.needs)
                     self._ended_with(future, running)
             for future, running in list(self.running.items()):
                 if running.overdue:
                     del self.running[future]
                     self.sites.kill(future, running)
-                    self.pools.give_back(running.needs)
+                    self._leave(running.name, running.needs)
                     self.failing.failed(running.name, _too_long(running.name, running.overdue))
         elif wait and self.failing.due and not self.ready:
             self.work.clock.sleep(self.failing.until_next() or 0.0)

@@ -68,9 +68,9 @@ class Failing:
             if self.fatal is None:
                 self.fatal = NodeFailed.of(name, error, None if self.growth is None else self.growth.item(name))
             return
-        self.results.admit([twin for twin in self.results.with_twins(name) if twin != name])
+        self.results.go_on([twin for twin in self.results.with_twins(name) if twin != name])
         self.results.release(name)
-        self.skip(work.frontier.after(name), name)
+        self.skip(self._behind(name), name)
         if self.growth is not None:
             self.growth.failed(name, name, error)
 
@@ -96,13 +96,24 @@ class Failing:
         self.work.state.replays[name] = replay
         remember(self.results, name, replay)
 
-    def doomed(self, names: Iterable[str]) -> None:
-        """Nodes that were added: those that read what failed or was skipped are skipped too."""
+    def doomed(self, name: str) -> bool:
+        """Does a node miss what failed or was skipped? Then it is skipped too, with all behind it."""
         state = self.work.state
-        for name in names:
-            for parent in self.work.frontier.parents[name]:
-                if state.states.get(parent) in ("failed", "skipped"):
-                    self._skip(name, state.because.get(parent, parent))
+        for parent in self.work.frontier.parents[name]:
+            if state.states.get(parent) in ("failed", "skipped") and parent not in state.artifacts:
+                self.skip([name, *self._behind(name)], state.because.get(parent, parent))
+                return True
+        return False
+
+    def _behind(self, name: str) -> list[str]:
+        """The nodes that cannot be known without one: not those that are, nor who has read it and is at work."""
+        work, stack, found = self.work, [name], dict[str, None]()
+        while stack:
+            for child in work.frontier.children[stack.pop()]:
+                if child not in found and child not in work.state.artifacts and child not in work.at_work:
+                    found[child] = None
+                    stack.append(child)
+        return list(found)
 
     def resume(self) -> None:
         """Those whose wait is over are ready again."""
@@ -120,7 +131,7 @@ class Failing:
 
     def _skip(self, name: str, because: str) -> None:
         state, remade = self.work.state, name in self.work.remade and name not in self.work.state.artifacts
-        if name not in state.states or remade:
+        if name not in state.states or (remade and state.states[name] in ("hit", "run")):
             state.states[name] = "skipped"
             state.because[name] = because
             self.work.told.append(Skipped(name, because))

@@ -101,7 +101,7 @@ class Results:
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
         if self.work.remade:
-            names = [name for name in names if not self._waits_again(name)]
+            names = [name for name in names if not (self._is_over(name) or self._waits_again(name))]
         if len(names) == 1:  # as in a chain
             (name,) = names
             key = self._key(name)
@@ -140,7 +140,7 @@ class Results:
         for twin in self.with_twins(name):
             if twin in self._misnamed:
                 fresh.append(twin)
-            elif twin != name and self.state.states.get(twin) != "skipped":
+            elif twin != name and not self._is_over(twin):
                 fresh += self._hit(twin, artifact, done.seconds)
                 if not lasting(artifact):
                     self.state.held[Output(twin)] = done.value
@@ -176,6 +176,7 @@ class Results:
         if self.growth is not None and (piece := self.growth.again(name)) is not EMPTY:
             held[source] = piece
             return piece
+        artifact = self.state.artifacts.get(name, artifact)
         value = self.vault.load(artifact if part is None else part_of(artifact, part), definition.result_class)
         with self._reading:
             if self.state.artifacts.get(name) is not artifact:
@@ -203,12 +204,26 @@ class Results:
         One that was skipped meanwhile is not run, and one that reads another value than that by which it was named is
         named anew first.
         """
-        if self.state.states.get(name) == "skipped":
+        if self._is_over(name):
             return False
         if name in self._misnamed:
             self.admit(self.with_twins(name))
             return False
         return True
+
+    def go_on(self, twins: Sequence[str]) -> None:
+        """Nodes whose key another one had that failed: each tries for itself, and nobody waits for it."""
+        anew, at_once = [], []
+        for name in twins:
+            if name in self._misnamed:
+                anew.append(name)
+            elif not self._is_over(name) and not (self.work.remade and self._waits_again(name)):
+                at_once.append(name)
+        self.work.ready.push(at_once)
+        self.admit(anew)
+
+    def _is_over(self, name: str) -> bool:
+        return self.state.states.get(name) in ("skipped", "failed")
 
     def forget(self, name: str) -> Artifact:
         """The bytes of a node are gone: what was held of it goes too, since it may come back as another value."""

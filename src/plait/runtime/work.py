@@ -44,6 +44,7 @@ class Work:
         self.kept = {*request.targets, *request.given}  # whose values are held to the end
         self.read = set(request.read)  # whose values are looked at: a record is no hit if its bytes are gone
         self.began: dict[str, float] = {}
+        self.at_work: set[str] = set()  # nodes that are worked on beside others
         self.remade: dict[str, Digest] = {}  # nodes whose bytes were lost when somebody read them, and what they were
 
     def add(self, nodes: Sequence[Node]) -> list[str]:
