@@ -32,6 +32,7 @@ class Failing:
 
     def __init__(self, work: Work, results: Results) -> None:
         self.work, self.results = work, results
+        results.doomed = self.doomed
         self.fatal: NodeFailed | None = None  # what the run ends with
         self.growth: Fails | None = None  # where some failures may be values
         self.due: list[tuple[float, int, str]] = []  # when who is tried again

@@ -1,7 +1,7 @@
 """How a run comes to know its nodes: by a record, or by what their work gave; and who can go on then."""
 
 import threading
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from operator import attrgetter
@@ -65,6 +65,7 @@ class Results:
         self.inputs: dict[str, Sequence[tuple[str, Digest]]] = {}
         self.twins: dict[Key, list[str]] = {}  # the node that makes what a key names, and those that wait for it
         self.waiters: dict[str, list[str]] = {}  # who waits for a node that is made again
+        self.doomed: Callable[[str], bool] = lambda _: False  # does it miss what failed? Then it is skipped (`Failing`)
         self.growth: Grows | None = None  # where it takes the run to say what there is to do
         self._prefixes = _Prefixes(work.vault.naming)
         self._codes: set[Digest] = set()  # whose manifests were kept
@@ -101,7 +102,9 @@ class Results:
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
         if self.work.remade:
-            names = [name for name in names if not (self._is_over(name) or self._waits_again(name))]
+            names = [
+                name for name in names if not (self._is_over(name) or self.doomed(name) or self._waits_again(name))
+            ]
         if len(names) == 1:  # as in a chain
             (name,) = names
             key = self._key(name)
@@ -217,7 +220,7 @@ class Results:
         for name in twins:
             if name in self._misnamed:
                 anew.append(name)
-            elif not self._is_over(name) and not (self.work.remade and self._waits_again(name)):
+            elif not (self._is_over(name) or self.doomed(name) or (self.work.remade and self._waits_again(name))):
                 at_once.append(name)
         self.work.ready.push(at_once)
         self.admit(anew)
