@@ -10,7 +10,7 @@ from plait.errors import NodeFailed
 from plait.runtime.deaths import LIVES, died
 from plait.runtime.events import Failed, Retried, Skipped
 from plait.runtime.replay import Replay, remember
-from plait.runtime.results import Results
+from plait.runtime.results import Results, not_doomed
 from plait.runtime.traces import users_own
 from plait.runtime.work import Work
 
@@ -83,6 +83,7 @@ class Failing:
     def end(self) -> None:
         """What was to be made again, and was not since something failed, has no result, whatever it was before."""
         state = self.work.state
+        self.results.doomed = not_doomed  # else each would hold the other for ever
         for name in self.work.remade:
             if state.failures and name not in state.artifacts and state.states.get(name) in ("hit", "run"):
                 state.states[name], state.because[name] = "skipped", next(iter(state.failures))

@@ -65,7 +65,7 @@ class Results:
         self.inputs: dict[str, Sequence[tuple[str, Digest]]] = {}
         self.twins: dict[Key, list[str]] = {}  # the node that makes what a key names, and those that wait for it
         self.waiters: dict[str, list[str]] = {}  # who waits for a node that is made again
-        self.doomed: Callable[[str], bool] = lambda _: False  # does it miss what failed? Then it is skipped (`Failing`)
+        self.doomed: Callable[[str], bool] = not_doomed  # does it miss what failed? Then it is skipped: see `Failing`
         self.growth: Grows | None = None  # where it takes the run to say what there is to do
         self._prefixes = _Prefixes(work.vault.naming)
         self._codes: set[Digest] = set()  # whose manifests were kept
@@ -102,9 +102,7 @@ class Results:
     def _looked_up(self, ledger: Ledger, names: Sequence[str]) -> list[str]:
         """Asks for the records of nodes that can go on; gives those that can go on then."""
         if self.work.remade:
-            names = [
-                name for name in names if not (self._is_over(name) or self.doomed(name) or self._waits_again(name))
-            ]
+            names = [name for name in names if not (self._is_over(name) or self._waits_again(name))]
         if len(names) == 1:  # as in a chain
             (name,) = names
             key = self._key(name)
@@ -220,7 +218,7 @@ class Results:
         for name in twins:
             if name in self._misnamed:
                 anew.append(name)
-            elif not (self._is_over(name) or self.doomed(name) or (self.work.remade and self._waits_again(name))):
+            elif not (self._is_over(name) or (self.work.remade and self._waits_again(name))):
                 at_once.append(name)
         self.work.ready.push(at_once)
         self.admit(anew)
@@ -241,8 +239,10 @@ class Results:
         return self.twins.pop(key) if self.twins.get(key, [""])[0] == name else [name]
 
     def _waits_again(self, name: str) -> bool:
-        """Is something that a node reads just being made again? Then it goes on after that."""
+        """Is something that a node reads just being made again? Then it goes on after that; never, if that failed."""
         work = self.work
+        if self.doomed(name):
+            return True
         for parent in work.frontier.parents[name]:
             if parent in work.remade and parent not in self.state.artifacts:
                 self.waiters.setdefault(parent, []).append(name)
@@ -339,6 +339,11 @@ class Results:
             ledger.add_code(code.digest, manifest(code))
         replaces = definition.options.cache is not True or name in work.remade or name in self._replaced
         ledger.add(record, newest=replaces)
+
+
+def not_doomed(_: str) -> bool:
+    """Nothing has failed."""
+    return False
 
 
 def is_usable(artifact: Artifact, vault: Vault, *, read: bool) -> bool:
