@@ -69,12 +69,12 @@ def _is_whole(value: Any) -> bool:
 
 def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
     state = State()
-    records = ledger.find([key for _, key, _, _ in row.nodes if key])  # type: ignore[misc] # keys, as text
+    hits = ledger.hits([key for _, key, _, _ in row.nodes if key])  # type: ignore[misc] # keys, as text
     for node, key, word, seconds in row.nodes:
         state.states[node] = word
         state.seconds[node] = seconds
-        if key in records and node_of(node) in graph.nodes:
-            state.artifacts[node] = records[key].artifact  # type: ignore[index] # likewise
+        if key in hits and node_of(node) in graph.nodes:
+            state.artifacts[node] = hits[key].artifact  # type: ignore[index] # likewise
     params = {address: _value(text) for address, text in row.params}
     run: Run[Any] = Run(row.id, graph, state, vault, params, row.targets)
     run.status, run.seconds = row.status, max(row.finished - row.started, 0.0)

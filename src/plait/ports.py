@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple, Protocol, Self, TypeGuard, runtime_checkable
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Acceptance, Record
+from plait.core.records import Acceptance, Hit, Record
 from plait.core.values import Stream
 from plait.files import Dir, File
 
@@ -142,6 +142,10 @@ class Ledger(Protocol):
         """The records that are known of some keys."""
         ...
 
+    def hits(self, keys: Collection[Key]) -> Mapping[Key, Hit]:
+        """What `find` finds, as far as a run goes by it: asked for each node, so it should be quick."""
+        ...
+
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
         """Records of a step under any key, newest first."""
         ...
@@ -153,8 +157,8 @@ class Ledger(Protocol):
     def accept(self, acceptance: Acceptance) -> None:
         """Keeps an acceptance, or its withdrawal; the last of a key holds.
 
-        While it holds, `find` and `earlier` give its record, unless a computation gave one under the same key. A
-        ledger that is open elsewhere may see it only when it is opened again.
+        While it holds, `find`, `hits` and `earlier` give its record, unless a computation gave one under the same key.
+        A ledger that is open elsewhere may see it only when it is opened again.
         """
         ...
 

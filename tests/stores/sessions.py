@@ -9,7 +9,7 @@ from plait.core.digest import Digest, digest
 from plait.core.records import Acceptance
 from plait.errors import ArtifactLost
 from plait.stores.local import create, ledger, recovery
-from plait.testing.stores import record, run
+from plait.testing.stores import look_up, record, run
 
 LARGE = bytes(range(256)) * 600  # more than one write
 BLOBS = {"small": b"small", "large": LARGE, "adopted": b"adopted" * 40, "mended": b"mended" * 30}
@@ -114,7 +114,7 @@ def _recorded(store, number):
 def _added(ledger, name, seconds=0.001):
     one = record(name, f"value {name}")._replace(seconds=seconds)
     ledger.add(one)
-    assert ledger.find([one.key]) == {one.key: one}
+    assert look_up(ledger, [one.key]) == {one.key: one}
     return Claim("record", one.key, one)
 
 
@@ -134,7 +134,7 @@ def survivors(root, every, said, *, blobs=True):
     store = create(root)
     lost, wrong, unsaid = [], [], 0
     with closing(store.ledger()) as ledger:
-        records = ledger.find([claim.name for claim in every if claim.kind == "record"])
+        records = look_up(ledger, [claim.name for claim in every if claim.kind == "record"])
         runs = {row.id: row for row in ledger.runs()}
         accepted = {one.record.key: one for one in ledger.accepted()}
         for place, claim in enumerate(every):

@@ -1,11 +1,13 @@
-"""Records are read ahead, in the order in which they were kept: a question costs less, and no answer is another."""
+"""Hits are read ahead, in the order in which they were kept: a question costs less, and no answer is another."""
 
 import random
 import sqlite3
+from collections import Counter
 from contextlib import closing
 
 import pytest
 
+from plait.core.records import hit_of
 from plait.errors import StoreError
 from plait.stores.local import ahead as module
 from plait.stores.local import create, index
@@ -14,12 +16,23 @@ from plait.testing.stores import record
 
 @pytest.fixture
 def asked(monkeypatch):
-    """How often the database was asked for single keys."""
-    count = []
-    monkeypatch.setattr(
-        index.Index, "find", lambda self, keys, real=index.Index.find: count.append(1) or real(self, keys)
-    )
+    """How often the database was asked, and how."""
+    count = Counter()
+    for name in ("find", "following", "packed"):
+        real = getattr(index.Index, name)
+        monkeypatch.setattr(index.Index, name, lambda *args, name=name, real=real: count.update([name]) or real(*args))
     return count
+
+
+def hit(ledger, name):
+    """What is known of a record, asked for alone."""
+    return ledger.hits([record(name).key]).get(record(name).key)
+
+
+# few records are read row by row, and many that were kept together by packs
+in_both_ways = pytest.mark.parametrize(
+    "names", [["a", "b", "c"], ["a", "b", "c", *map(str, range(20))]], ids=["rows", "packs"]
+)
 
 
 def kept(store, names, value="v"):
@@ -33,11 +46,11 @@ def test_a_chain_of_questions_is_answered_by_few(tmp_path, asked):
     kept(store, names)
     with closing(store.ledger()) as ledger:
         for name in names:
-            assert ledger.find([record(name).key]) == {record(name).key: record(name)}
-        assert len(asked) < 15
+            assert hit(ledger, name) == hit_of(record(name))
+        assert 0 < asked.total() < 15
         for name in names[-20:]:  # asked once more, it is still there
-            assert ledger.find([record(name).key])
-        assert len(asked) < 15
+            assert hit(ledger, name)
+        assert asked.total() < 15
 
 
 @pytest.mark.parametrize("order", ["shuffled", "backwards", "every second", "with misses", "twice"])
@@ -54,65 +67,71 @@ def test_in_any_order_the_answers_are_the_same(tmp_path, order):
     }[order]
     with closing(store.ledger()) as ledger:
         for name in asking:
-            one = record(name)
-            assert ledger.find([one.key]) == ({} if name.startswith("no") else {one.key: one})
+            assert hit(ledger, name) == (None if name.startswith("no") else hit_of(record(name)))
 
 
-def test_what_others_replace_is_seen_soon(tmp_path, monkeypatch):
+@in_both_ways
+def test_what_others_replace_is_seen_soon(tmp_path, monkeypatch, names):
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    store, names = create(tmp_path), ["a", "b", "c"]
+    store = create(tmp_path)
     kept(store, names)
     with closing(store.ledger()) as ledger:
-        assert ledger.find([record("a").key])
+        assert hit(ledger, "a")
         with closing(store.ledger()) as other:
             other.add(record("b", "newest"), newest=True)
         now[0] += 1.5
-        assert ledger.find([record("b").key]) == {record("b").key: record("b", "newest")}
+        assert hit(ledger, "b") == hit_of(record("b", "newest"))
 
 
-def test_what_we_keep_ourselves_goes_before_what_was_read_ahead(tmp_path):
-    store, names = create(tmp_path), ["a", "b", "c"]
+@in_both_ways
+def test_what_we_keep_ourselves_goes_before_what_was_read_ahead(tmp_path, names):
+    store = create(tmp_path)
     kept(store, names)
     with closing(store.ledger()) as ledger:
-        assert ledger.find([record("a").key])
+        assert hit(ledger, "a")
         ledger.add(record("b", "first stays"))
         ledger.add(record("c", "newest"), newest=True)
-        assert ledger.find([record("b").key]) == {record("b").key: record("b")}
-        assert ledger.find([record("c").key]) == {record("c").key: record("c", "newest")}
+        assert hit(ledger, "b") == hit_of(record("b"))
+        assert hit(ledger, "c") == hit_of(record("c", "newest"))
 
 
-def test_a_closed_ledger_answers_nothing_from_memory(tmp_path):
+@in_both_ways
+def test_a_closed_ledger_answers_nothing_from_memory(tmp_path, names):
     store = create(tmp_path)
-    kept(store, ["a", "b"])
+    kept(store, names)
     ledger = store.ledger()
-    assert ledger.find([record("a").key])
+    assert hit(ledger, "a")
     ledger.close()
     with pytest.raises(StoreError, match="was closed"):
-        ledger.find([record("b").key])
+        hit(ledger, "b")
 
 
-def test_nothing_is_read_ahead_that_others_may_have_taken_before_it_was_held(tmp_path, monkeypatch):
+@pytest.mark.parametrize("way", ["packed", "following"])
+def test_nothing_is_read_ahead_that_others_may_have_taken_before_it_was_held(tmp_path, monkeypatch, way):
     now = [100.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     store, asked = create(tmp_path), []
     names = [str(i) for i in range(20)]
     kept(store, names)
+    if way == "following":
+        with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
+            assert database.execute("DELETE FROM packs").rowcount == 1
 
-    def following(self, *args, real=index.Index.following):
+    def reading(self, *args, real=getattr(index.Index, way)):
         found = real(self, *args)
         if not asked:  # a clean-up takes one out now, and then sees that nobody holds it
             with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
                 assert database.execute("DELETE FROM records WHERE rowid = 3").rowcount == 1
-        asked.append([*found])
+        asked.append([*found] if way == "following" else [key for pack in found for key in pack.hits()])
         return found
 
     with closing(store.ledger()) as ledger:
-        assert ledger.find([record("0").key])  # so that it goes by what it knows of the index
+        assert hit(ledger, "0")  # so that it goes by what it knows of the index
         now[0] += 1.5
-        monkeypatch.setattr(index.Index, "following", following)
+        monkeypatch.setattr(index.Index, way, reading)
         for name in names[1:]:
-            assert ledger.find([record(name).key]) == ({} if name == "2" else {record(name).key: record(name)})
+            assert hit(ledger, name) == (None if name == "2" else hit_of(record(name)))
     taken = index.short(record("2").key)
     assert taken in asked[0], "it was there when it was read"
     assert asked[1:]
@@ -127,6 +146,6 @@ def test_a_damaged_key_among_those_that_are_read_ahead_is_left_out(tmp_path, key
         assert database.execute(f"UPDATE records SET key = {key} WHERE rowid = 2").rowcount == 1  # noqa: S608
     with closing(store.ledger()) as ledger:
         for name in names:
-            assert ledger.find([record(name).key]) == ({} if name == "b" else {record(name).key: record(name)})
+            assert hit(ledger, name) == (None if name == "b" else hit_of(record(name)))
     lines = next((tmp_path / "pins").iterdir()).read_text().splitlines()
     assert {len(line) for line in lines[1:]} == {32}

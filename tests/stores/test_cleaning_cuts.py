@@ -13,6 +13,7 @@ import pytest
 from plait.core.digest import digest
 from plait.ports import Limits
 from plait.stores.local import create
+from plait.testing.stores import look_up
 from stores import cleaning, crash_states, straced
 from stores.harness import MEMORY, elsewhere, tries
 from stores.test_collecting import dangling
@@ -58,7 +59,7 @@ def test_a_power_cut_while_it_is_cleaned_up_loses_nothing_that_stays(log):
 
             def look(store=store):
                 with closing(store.ledger()) as ledger:
-                    found = ledger.find([digest(name) for name in cleaning.NAMES])
+                    found = look_up(ledger, [digest(name) for name in cleaning.NAMES])
                     for name in NEW:
                         artifact = found[digest(name)].artifact
                         assert store.blobs.path(artifact.blob).read_bytes() == cleaning.content(name)

@@ -14,7 +14,7 @@ from plait import Pipeline, Seed, step
 from plait.core.digest import digest
 from plait.stores.local import create, owners, segments
 from plait.stores.local.layout import Layout
-from plait.testing.stores import record, run
+from plait.testing.stores import look_up, record, run
 from stores.harness import MEMORY, forked, joined, tries
 
 pytestmark = pytest.mark.law
@@ -86,14 +86,14 @@ def test_what_was_first_stays_first_whatever_the_clocks_of_its_writers_say(folde
                     first.setdefault(key, str(trial))
                 newest = record("newest", str(trial))
                 ledger.add(newest, newest=True)
-                assert ledger.find([newest.key]) == {newest.key: newest}
+                assert look_up(ledger, [newest.key]) == {newest.key: newest}
             with closing(create(folder).ledger()) as ledger:
-                found = ledger.find([digest(key) for key in (*first, "newest")])
+                found = look_up(ledger, [digest(key) for key in (*first, "newest")])
             assert {one.node: one.artifact.data.decode() for one in found.values()} == first | {"newest": str(trial)}
         assert clock.asked > trials
     os.remove(folder / "index.sqlite")
     with closing(create(folder).ledger()) as ledger:
-        found = ledger.find([digest(key) for key in first])
+        found = look_up(ledger, [digest(key) for key in first])
     assert {one.node: one.artifact.data.decode() for one in found.values()} == first
 
 
@@ -149,7 +149,7 @@ def test_a_clock_in_a_far_century_does_not_make_a_store_unreadable(folder):
             os.remove(folder / "index.sqlite")
         with closing(create(folder).ledger()) as ledger:
             ledger.add(record(index))
-            assert len(ledger.find([digest("a"), digest(index)])) == 2
+            assert len(look_up(ledger, [digest("a"), digest(index)])) == 2
     assert all(
         segments.stamp(entry) < 1 << 62
         for path in (folder / "segments").iterdir()

@@ -21,12 +21,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plait.core.digest import digest
-from plait.core.records import Acceptance, Record
+from plait.core.records import Acceptance, Record, hit_of
 from plait.errors import StoreError
 from plait.ports import Limits
 from plait.stores.local import create, index, recovery, segments, sqlite
 from plait.stores.local import ledger as module
-from plait.testing.stores import record, run
+from plait.testing.stores import look_up, record, run
 from stores.harness import elsewhere, forked, given_to_nobody, joined, unprivileged
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a thousand stores, none of which needs a disk
@@ -40,7 +40,7 @@ def kept(store, *records, newest=False):
 
 def found(store, *keys):
     with closing(store.ledger()) as ledger:
-        records = ledger.find([digest(key) for key in keys])
+        records = look_up(ledger, [digest(key) for key in keys])
     return {one.node: one.artifact.data.decode() for one in records.values()}
 
 
@@ -120,11 +120,11 @@ def test_find_is_a_dictionary_whatever_happens(steps, data, monkeypatch):
                 ledger = store.ledger()  # any other step leaves the one before as a crash would
                 opened.callback(let_go, ledger)
             keys = [digest(str(key)) for key in range(6)]
-            records = ledger.find(keys)
+            records = look_up(ledger, keys)
             expected = {digest(str(key)): value for key, (_, value) in model.items()}
             assert {key: one.artifact.data.decode() for key, one in records.items()} == expected
             for key in keys:
-                assert ledger.find([key]).keys() == {key} & expected.keys()
+                assert look_up(ledger, [key]).keys() == {key} & expected.keys()
         opened.close()
         assert {one.key for one in ledger_records(store)} == set(expected if steps else ())
 
@@ -164,7 +164,7 @@ def test_what_is_accepted_holds_until_withdrawn_or_computed_whatever_happens(ste
             expected = {digest(str(key)): value for key, (value, gone) in vouched.items() if not gone}
             expected |= {digest(str(key)): value for key, value in computed.items()}
             keys = [digest(str(key)) for key in range(3)]
-            assert {key: one.artifact.data.decode() for key, one in ledger.find(keys).items()} == expected
+            assert {key: one.artifact.data.decode() for key, one in look_up(ledger, keys).items()} == expected
             assert {one.key for one in ledger.earlier("m:f")} == set(expected)
             said = {one.record.node: (one.record.artifact.data.decode(), one.withdrawn) for one in ledger.accepted()}
             assert said == {str(key): word for key, word in vouched.items()}
@@ -254,13 +254,15 @@ def test_a_flipped_bit_anywhere_in_the_index_never_gives_another_value(tmp_path)
         damaged[position] ^= 1 << random.randrange(8)
         index.write_bytes(damaged)
         with closing(store.ledger()) as ledger:
+            for key in originals:
+                assert ledger.hits([key]).get(key) in (None, hit_of(originals[key])), position
             records = ledger.find(originals)
             assert all(originals[key] == one for key, one in records.items()), position
             assert ledger.code(digest("code")) in (None, b"the code")
             assert ledger.runs() in ([], [run("r", started=1.0)])
             kept_one = record("new", str(position))
             ledger.add(kept_one, newest=True)
-            assert ledger.find([kept_one.key]) == {kept_one.key: kept_one}
+            assert look_up(ledger, [kept_one.key]) == {kept_one.key: kept_one}
         misses += len(records) < len(originals)
         mended += index.read_bytes()[:100] == whole[:100]
         flips += 1
@@ -398,7 +400,7 @@ def test_an_index_made_again_stays_in_its_file_unless_that_is_damaged(tmp_path):
             other.execute("DELETE FROM records")
         store.rebuild()
         assert place.stat().st_ino == before
-        assert reader.find([digest("a")])
+        assert look_up(reader, [digest("a")])
         place.write_bytes(b"SQLite format 3\0" + b"?" * 4000)
         store.rebuild()
     assert place.stat().st_ino != before
@@ -414,8 +416,8 @@ def test_what_a_clean_up_took_from_an_index_that_replaced_ours_is_not_found(tmp_
         with closing(sqlite3.connect(newer)) as other, other:
             other.execute("DELETE FROM records WHERE key = ?", [index.short(record("a").key)])
         os.replace(newer, tmp_path / "index.sqlite")
-        assert ledger.find([record("a").key]) == {}
-        assert ledger.find([record("b").key])
+        assert look_up(ledger, [record("a").key]) == {}
+        assert look_up(ledger, [record("b").key])
 
 
 def test_a_clean_up_while_a_writer_ends_does_not_make_the_index_anew(tmp_path, monkeypatch):
@@ -453,7 +455,7 @@ def test_what_a_writer_gave_to_an_index_while_another_one_was_made_is_not_lost(t
         for one in last:
             ledger.add(one)
     with closing(store.ledger()) as ledger:
-        assert not {one.key for one in [*first, *last]} - ledger.find([one.key for one in [*first, *last]]).keys()
+        assert not {one.key for one in [*first, *last]} - look_up(ledger, [one.key for one in [*first, *last]]).keys()
 
 
 def test_a_segment_that_ends_while_others_are_read_does_not_make_the_index_anew(tmp_path, monkeypatch):
@@ -519,20 +521,20 @@ def test_a_store_that_can_only_be_read_gives_hits_and_lets_misses_be_computed(re
         assert (link.suffix, link.read_bytes()) == (".csv", b"a,b\n")
         with closing(store.ledger()) as ledger:
             known = {record("a").key, *([record("late").key] if index == "behind" else [])}
-            assert ledger.find([record("a").key, record("late").key]).keys() == known
+            assert look_up(ledger, [record("a").key, record("late").key]).keys() == known
             with pytest.warns(UserWarning, match="can only be read .* for this run only") as said:
                 for i in range(20):
                     ledger.add(record(str(i)))
                     ledger.add_run(run(str(i), started=float(i)))
                     ledger.add_code(digest(str(i)), b"code")
             assert len(said) == 1
-            assert ledger.find([record(str(i)).key for i in range(20)]).keys() == {
+            assert look_up(ledger, [record(str(i)).key for i in range(20)]).keys() == {
                 record(str(i)).key for i in range(20)
             }
             assert len(ledger.runs()) == 20
             assert ledger.code(digest("3")) == b"code"
             ledger.rebuild()
-            assert ledger.find([record("3").key, record("a").key]).keys() == {record("3").key, record("a").key}
+            assert look_up(ledger, [record("3").key, record("a").key]).keys() == {record("3").key, record("a").key}
         assert found(store, "a", "3") == {"a": "v"}
         new, _ = store.blobs.put(lambda file: file.write(b"new"))
         assert store.blobs.path(new).read_bytes() == b"new"
@@ -604,7 +606,7 @@ def test_a_full_disk_for_the_index_alone_costs_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("plait.stores.local.index.Index.write", refuse)
     for i in range(30):
         ledger.add(record(str(i)))
-    assert len(ledger.find([digest(str(i)) for i in range(30)])) == 30
+    assert len(look_up(ledger, [digest(str(i)) for i in range(30)])) == 30
     ledger.close()
     monkeypatch.undo()
     assert 1 < len(full) < 20
@@ -653,7 +655,8 @@ def test_a_ledger_does_not_follow_into_a_fork_and_says_when_it_is_closed(tmp_pat
     ledger.add(record("a"))
 
     def work():
-        for use in (lambda: ledger.add(record("b")), lambda: ledger.find([digest("a")])):
+        a = [digest("a")]
+        for use in (lambda: ledger.add(record("b")), lambda: ledger.find(a), lambda: ledger.hits(a)):
             with pytest.raises(StoreError, match="belongs to the process that opened it"):
                 use()
         ledger.close()
@@ -662,8 +665,9 @@ def test_a_ledger_does_not_follow_into_a_fork_and_says_when_it_is_closed(tmp_pat
     elsewhere(work)
     ledger.close()
     ledger.close()
-    with pytest.raises(StoreError, match="was closed"):
-        ledger.find([digest("a")])
+    for ask in (ledger.find, ledger.hits):
+        with pytest.raises(StoreError, match="was closed"):
+            ask([digest("a")])
     assert found(store, "a", "b") == {"a": "v"}
 
 
@@ -672,9 +676,9 @@ def test_a_key_may_be_asked_for_twice(tmp_path):
     one = record("a")
     with closing(store.ledger()) as ledger:
         ledger.add(one)
-        assert ledger.find([one.key] * 1200) == {one.key: one}
+        assert look_up(ledger, [one.key] * 1200) == {one.key: one}
     with closing(store.ledger()) as ledger:
-        assert ledger.find([one.key] * 1200) == {one.key: one}
+        assert look_up(ledger, [one.key] * 1200) == {one.key: one}
 
 
 def test_code_is_written_once_however_often_it_is_added(tmp_path):

@@ -14,6 +14,7 @@ from plait.errors import StoreError
 from plait.opening import vault_of
 from plait.stores.local import create
 from plait.stores.local.layout import VERSION
+from plait.testing.stores import look_up
 
 FROZEN = Path(__file__).parent.parent / "frozen"
 STORES = sorted(FROZEN.glob("store_*"))
@@ -33,7 +34,7 @@ def read(root):
     said, store = json.loads((root / "said.json").read_text()), create(root)
     vault = vault_of(store, Graph("none", {}, {}, {}, None), strict=False)
     with closing(store.ledger()) as ledger:
-        records = ledger.find([key for key, _ in said["keys"].values()])
+        records = look_up(ledger, [key for key, _ in said["keys"].values()])
         digests = {}
         for name, (key, digest) in said["keys"].items():
             assert records[key].node == name

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from plait.stores.local import create
-from plait.testing.stores import record
+from plait.testing.stores import look_up, record
 from stores import crash_states, sessions, straced
 from stores.harness import MEMORY, tries
 
@@ -37,7 +37,7 @@ def goes_on(store):
     with closing(store.ledger()) as ledger:
         ledger.add(new)
     with closing(store.ledger()) as ledger:
-        assert ledger.find([new.key]) == {new.key: new}
+        assert look_up(ledger, [new.key]) == {new.key: new}
     for content in sessions.BLOBS.values():
         blob, _ = store.blobs.put(lambda file, content=content: file.write(content))
         assert store.blobs.path(blob).read_bytes() == content

@@ -7,6 +7,7 @@ checks what it reads against the types here.
 from typing import Literal, NamedTuple
 
 from plait.core.digest import Digest, Key
+from plait.core.tuples import new
 
 Where = Literal["inline", "blob", "reference", "memory", "parts"]
 BY_KEY = "by-key:"
@@ -46,6 +47,15 @@ class Record(NamedTuple):
     retention: Literal["cache", "durable"] = "cache"
 
 
+class Hit(NamedTuple):
+    """What a run goes by of a record that it finds. There may be very many, and this is read in less time."""
+
+    key: Key
+    artifact: Artifact
+    seconds: float
+    made: float
+
+
 class Acceptance(NamedTuple):
     """A person's word that a change of code changes no result: a record under the new key, for a known artifact.
 
@@ -66,6 +76,11 @@ class Acceptance(NamedTuple):
     def id(self) -> str:
         """What a person names it by: the beginning of its key."""
         return self.record.key[:12]
+
+
+def hit_of(record: Record) -> Hit:
+    """What a run goes by of a record."""
+    return new(Hit, (record.key, record.artifact, record.seconds, record.made))
 
 
 def part_of(artifact: Artifact, part: str) -> Artifact:

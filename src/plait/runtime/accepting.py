@@ -88,7 +88,7 @@ def _earlier(planned: Planned, node: Node, planning: Planning, ledger: Ledger) -
     usable = [
         record
         for record in sorted(same, key=lambda record: (record.node == name, record.made), reverse=True)
-        if is_fresh(node, record, planning.clock) and planning.vault.available(record.artifact)
+        if is_fresh(node, record.made, planning.clock) and planning.vault.available(record.artifact)
     ]
     if not usable:
         raise PlaitError(f"{cannot}: its earlier result is too old, or cannot be read any more")

@@ -80,16 +80,16 @@ class Planning:
             return self._waiting(self.ledger, node, unknown)
         given = arguments(node, self.digests)
         key = node_key(blake3(self.vault.naming.prefix(node.definition)), given)
-        record = self.ledger.find([key]).get(key)
-        if record is None:
+        hit = self.ledger.hits((key,)).get(key)
+        if hit is None:
             return self._missed(self.ledger, node, given, key)
-        if not is_fresh(node, record, self.clock):
+        if not is_fresh(node, hit.made, self.clock):
             word = "too old" if node.definition.options.cache else "runs each time"
             return Planned(name, "run", (Reason(word),), key=key)
-        if not is_usable(record.artifact, self.vault, read=node_of(name) in self.read):
+        if not is_usable(hit.artifact, self.vault, read=node_of(name) in self.read):
             return Planned(name, "run", (Reason("its bytes are gone or changed"),), key=key)
-        self.artifacts[name] = record.artifact
-        return Planned(name, "hit", seconds=record.seconds, key=key)
+        self.artifacts[name] = hit.artifact
+        return Planned(name, "hit", seconds=hit.seconds, key=key)
 
     def _missed(self, ledger: Ledger, node: Node, given: list[tuple[str, Digest]], key: Key) -> Planned:
         """A node whose key was never seen."""

@@ -16,7 +16,7 @@ from plait.core.garbage import paused
 from plait.core.graph import Node
 from plait.core.keys import all_arguments, arguments, node_key
 from plait.core.manifest import manifest
-from plait.core.records import Artifact, Record, lasting, part_of, refers
+from plait.core.records import Artifact, Hit, Record, lasting, part_of, refers
 from plait.core.sources import Output
 from plait.core.tuples import new
 from plait.errors import ArtifactLost
@@ -106,22 +106,22 @@ class Results:
         if len(names) == 1:  # as in a chain
             (name,) = names
             key = self._key(name)
-            record = ledger.find((key,)).get(key)
-            if record is not None and self._is_hit(name, record):
+            hit = ledger.hits((key,)).get(key)
+            if hit is not None and self._is_hit(name, hit):
                 del self.inputs[name]  # nobody asks for those of a hit, and there may be very many
-                return self._hit(name, record.artifact, record.seconds)
+                return self._hit(name, hit.artifact, hit.seconds)
             if self._first_of_its_key(name):
                 self.work.ready.push(names)
             return []
         fresh: list[str] = []
         keys = self._keys(names) if len(names) >= _MANY else list(map(self._key, names))
-        found = ledger.find(keys)
+        found = ledger.hits(keys)
         missing = []
         for name, key in zip(names, keys, strict=True):
-            record = found.get(key)
-            if record is not None and self._is_hit(name, record):
+            hit = found.get(key)
+            if hit is not None and self._is_hit(name, hit):
                 del self.inputs[name]
-                fresh += self._hit(name, record.artifact, record.seconds)
+                fresh += self._hit(name, hit.artifact, hit.seconds)
             elif self._first_of_its_key(name):
                 missing.append(name)
         if missing:
@@ -273,9 +273,9 @@ class Results:
         """What a node was given, by name and digest."""
         return tuple(self.inputs[name] if name in self.inputs else arguments(self.work.nodes[name], self.digests))
 
-    def _is_hit(self, name: str, record: Record) -> bool:
-        work, artifact = self.work, record.artifact
-        if name in work.remade or not is_fresh(work.nodes[name], record, work.clock):
+    def _is_hit(self, name: str, hit: Hit) -> bool:
+        work, artifact = self.work, hit.artifact
+        if name in work.remade or not is_fresh(work.nodes[name], hit.made, work.clock):
             return False
         if artifact.where == "inline" and not artifact.files and name not in work.read:  # the commonest first
             return True
@@ -351,7 +351,7 @@ def is_usable(artifact: Artifact, vault: Vault, *, read: bool) -> bool:
     return not (read or refers(artifact)) or vault.available(artifact)
 
 
-def is_fresh(node: Node, record: Record, clock: Clock) -> bool:
-    """May a record be used, by what its step says of keeping results?"""
+def is_fresh(node: Node, made: float, clock: Clock) -> bool:
+    """May a record that was made then be used, by what its step says of keeping results?"""
     cache = node.definition.options.cache
-    return cache is True or (cache is not False and clock.now() - record.made <= cache)
+    return cache is True or (cache is not False and clock.now() - made <= cache)

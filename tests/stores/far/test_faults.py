@@ -18,7 +18,7 @@ from plait.stores.layered import entries
 from plait.stores.layered.sending import place_of
 from plait.stores.layered.signing import Keyring
 from plait.stores.remote import create as remote
-from plait.testing.stores import put, record
+from plait.testing.stores import look_up, put, record
 from stores.far.conftest import keys_of, store_of
 from stores.far.proxy import KINDS, Proxy, badly
 from stores.harness import forked, joined
@@ -99,7 +99,7 @@ def one_round(name, folder, broken, written, tmp_path):
     known = dict(written)
     reader = store_of(tmp_path / f"reader{name.replace('/', '-')}", broken, "team")
     with closing(reader.ledger()) as ledger:
-        came = Counter(wrong=sum(found != known[key] for key, found in ledger.find(list(known)).items()))
+        came = Counter(wrong=sum(found != known[key] for key, found in look_up(ledger, list(known)).items()))
     some = random.Random(name).sample(list(known.values()), 8)
     with ThreadPoolExecutor(8) as pool:
         return came + Counter(pool.map(lambda one: how_read(reader, one), some))
@@ -137,7 +137,7 @@ def check_faults(faults, bucket, tmp_path):
     assert came["wrong"] == came["partial"] == duplicates == 0 and came["right"]
     assert set(there) == set(written), "a record was lost on its way"
     with closing(store_of(tmp_path / "last", place, "team").ledger()) as ledger:
-        assert dict(ledger.find(list(written))) == written
+        assert dict(look_up(ledger, list(written))) == written
     blobs = store_of(tmp_path / "last", place, "team").blobs
     for one in written.values():
         assert blobs.path(one.artifact.blob).read_bytes() == random.Random(one.node).randbytes(40_000)
@@ -185,13 +185,13 @@ def check_kills(kills, bucket, tmp_path):
             place = remote(url, options)
             with closing(store_of(tmp_path / f"seen{kill}", place, "team").ledger()) as ledger:
                 keys = [record(f"{past}/{i}").key for past in range(kill + 1) for i in range(20)]
-                found = ledger.find(keys)
+                found = look_up(ledger, keys)
             blobs = store_of(tmp_path / f"seen{kill}", place, "team").blobs
             for key, one in found.items() - written.items():
                 assert blobs.path(one.artifact.blob).read_bytes() == random.Random(one.node).randbytes(size)
                 written[key] = one
     with closing(store_of(tmp_path / "near", remote(url, options), "team").ledger()) as ledger:
-        known = ledger.find([record(f"{kill}/{i}").key for kill in range(kills) for i in range(20)])
+        known = look_up(ledger, [record(f"{kill}/{i}").key for kill in range(kills) for i in range(20)])
         ledger.add(record("the next run"))
     there = records_in(remote(url, options), "team")
     print(
@@ -235,14 +235,14 @@ def test_a_place_that_cannot_be_reached_is_one_warning_and_what_is_new_is_sent_l
     with pytest.warns(UserWarning, match="goes on with what is near") as said:
         ledger = store.ledger()
     one = kept(store, ledger, "one")
-    assert ledger.find([one.key]) == {one.key: one}
+    assert look_up(ledger, [one.key]) == {one.key: one}
     with pytest.warns(UserWarning, match=r"1 records were not sent to s3://bucket-.*sent by the next run") as also:
         ledger.close()
     assert len(said) == len(also) == 1
     with closing(store_of(tmp_path / "near", remote(url, options), "team").ledger()) as ledger:
         ledger.add(record("two"))
     with closing(store_of(tmp_path / "other", remote(url, options), "team").ledger()) as ledger:
-        assert set(ledger.find([one.key, record("two").key])) == {one.key, record("two").key}
+        assert set(look_up(ledger, [one.key, record("two").key])) == {one.key, record("two").key}
 
 
 def test_a_place_that_is_required_and_cannot_be_reached_is_an_error(bucket, tmp_path):

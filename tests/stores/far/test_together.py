@@ -18,7 +18,7 @@ from plait.storage import Layered, Local, Remote
 from plait.stores.layered import entries
 from plait.stores.layered.signing import Keyring, day_of
 from plait.stores.remote import create as remote
-from plait.testing.stores import put, record
+from plait.testing.stores import look_up, put, record
 from stores.far.conftest import store_of
 from stores.far.test_faults import kept, records_in
 from stores.harness import elsewhere, forked, given_to_nobody, joined, unprivileged
@@ -38,7 +38,7 @@ def test_many_writers_at_once_need_no_locks(bucket, tmp_path):
     assert {record(name).key for name in names} >= set(records_in(remote(*bucket), "team"))
     fresh = store_of(tmp_path / "fresh", remote(*bucket), "team")
     with closing(fresh.ledger()) as ledger:
-        found = ledger.find([record(name).key for name in names])
+        found = look_up(ledger, [record(name).key for name in names])
     assert {one.node for one in found.values()} == names
     for one in found.values():
         assert fresh.blobs.path(one.artifact.blob).stat().st_size == 40_000
@@ -125,7 +125,7 @@ def test_a_near_store_that_can_only_be_read_is_used_alone():
             unprivileged()
             with pytest.warns(UserWarning, match="is left out, too"):
                 ledger = opened().ledger()
-            assert set(ledger.find([record("one").key])) == {record("one").key}
+            assert set(look_up(ledger, [record("one").key])) == {record("one").key}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that nothing can be kept there is said by the near store
                 ledger.close()
@@ -154,7 +154,7 @@ def test_only_days_that_are_new_or_not_over_are_listed_and_all_of_them_once_a_da
     def seen(*names):
         listed.clear()
         with closing(store_of(tmp_path / "near", far).ledger()) as ledger:
-            return len(ledger.find([record(name).key for name in names]))
+            return len(look_up(ledger, [record(name).key for name in names]))
 
     send("long ago", now - 9e6)
     send("now", now)

@@ -23,7 +23,7 @@ from plait.stores.layered import entries, telling
 from plait.stores.layered.sending import place_of
 from plait.stores.layered.signing import Keyring, UnsignedError, UnsoundError, day_of
 from plait.stores.remote import create as remote
-from plait.testing.stores import put, record
+from plait.testing.stores import look_up, put, record
 from stores.far.conftest import keys_of, store_of
 
 ALL_SAFE = tuple(codec.name for codec in plugins.codecs() if not codec.runs_code)
@@ -69,7 +69,7 @@ def in_blob(place, tmp_path, name, codec, data, suffix=b""):
 
 def found(store, *names):
     with closing(store.ledger()) as opened:
-        return opened.find([record(name).key for name in names])
+        return look_up(opened, [record(name).key for name in names])
 
 
 def read(store, one):
@@ -176,8 +176,8 @@ def test_nothing_in_a_place_runs_code_whatever_it_says_it_is(place, tmp_path):
     store = store_of(tmp_path / "near", place(), safe=ALL_SAFE)
     with warnings.catch_warnings(), closing(store.ledger()) as opened:
         warnings.simplefilter("ignore")
-        believed = opened.find([one.key for one in made])
-        assert not opened.find([Key(digest("odd"))])
+        believed = look_up(opened, [one.key for one in made])
+        assert not look_up(opened, [Key(digest("odd"))])
     for one in made:
         if one.artifact.codec in ("pickle", "sklearn") or one.artifact.where != "blob" and one.key not in believed:
             assert one.key not in believed

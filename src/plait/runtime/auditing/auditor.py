@@ -107,7 +107,7 @@ class Auditor:
         record = self._ledger.find([job.key]).get(job.key)
         if record is None or not lasting(record.artifact) or not self._vault.available(record.artifact):
             return None
-        stands = isinstance(job.node.definition, Absent) or is_fresh(job.node, record, self._clock)
+        stands = isinstance(job.node.definition, Absent) or is_fresh(job.node, record.made, self._clock)
         return record if stands else None
 
     # again

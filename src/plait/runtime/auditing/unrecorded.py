@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Acceptance, Record
+from plait.core.records import Acceptance, Hit, Record
 from plait.ports import RunRow
 
 
@@ -11,6 +11,9 @@ class Unrecorded:
     """The ledger of an audit."""
 
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
+        return {}
+
+    def hits(self, keys: Collection[Key]) -> Mapping[Key, Hit]:
         return {}
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:

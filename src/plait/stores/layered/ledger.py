@@ -3,10 +3,11 @@
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Acceptance, Record, refers
+from plait.core.records import Acceptance, Hit, Record, hit_of, refers
 from plait.errors import StoreError
 from plait.lines import dumps
 from plait.ports import Ledger, RunRow
@@ -17,6 +18,7 @@ from plait.stores.layered.sending import Sender
 from plait.stores.layered.telling import warn, warn_once
 from plait.stores.layered.threads import Threads
 
+T = TypeVar("T", Record, Hit)
 _EVERY = 10.0  # seconds after which what is new is sent, while a run goes on
 _MANY = 2000  # entries, likewise
 
@@ -49,12 +51,24 @@ class LayeredLedger:
 
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
         """The records that are known of some keys: our own first, but for what we only accepted."""
-        found = dict(self._near.find(keys))
-        vouched = {one.record.key for one in self._near.accepted() if found.get(one.record.key) == one.record}
+        return self._of_both(keys, self._near.find, self._mirror.ledger.find, lambda record: record)
+
+    def hits(self, keys: Collection[Key]) -> Mapping[Key, Hit]:
+        """What `find` finds, as far as a run goes by it."""
+        return self._of_both(keys, self._near.hits, self._mirror.ledger.hits, hit_of)
+
+    def _of_both(
+        self,
+        keys: Collection[Key],
+        ours: Callable[[Collection[Key]], Mapping[Key, T]],
+        theirs: Callable[[Collection[Key]], Mapping[Key, T]],
+        of: Callable[[Record], T],
+    ) -> dict[Key, T]:
+        found = dict(ours(keys))
+        vouched = {one.record.key for one in self._near.accepted() if found.get(one.record.key) == of(one.record)}
         missing = [key for key in keys if key not in found or key in vouched]
         if missing:
-            theirs = self._mirror.ledger.find(missing)
-            found.update({key: record for key, record in theirs.items() if self._believes(record)})
+            found.update({key: one for key, one in theirs(missing).items() if self._believes(one)})
             self._mirror.look_again()
         return found
 
@@ -189,10 +203,11 @@ class LayeredLedger:
                 self._sender.batch(self._batch)
                 self._batch = None
 
-    def _believes(self, record: Record) -> bool:
-        if self._safe is None or entries.believable(record.artifact, self._safe):
+    def _believes(self, one: Record | Hit) -> bool:
+        if self._safe is None or entries.believable(one.artifact, self._safe):
             return True
-        if not refers(record.artifact):
+        record = one if isinstance(one, Record) else self._mirror.ledger.find([one.key]).get(one.key)
+        if record is not None and not refers(record.artifact):
             self._once(
                 "unsigned",
                 f"{self._place} has results, such as {record.node[:80]!a}, of a kind whose reading can run code, and "

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Acceptance, Record
+from plait.core.records import Acceptance, Hit, Record
 from plait.lines import dumps, loads, reader
 from plait.ports import RunRow
 
 _TROUBLE = (ValueError, RecursionError)
 _AT_ONCE = 200  # records that are read at once: about 100 kB, for which memory need not be asked of the system
 _records = reader(list[Record])
+_hits = reader(list[Hit])
 _run = reader(RunRow)
 _said = reader(tuple[Key, Digest, str, str, float, str, str, float])  # an acceptance without its record
 
@@ -33,6 +34,19 @@ def records_of(bodies: Sequence[bytes]) -> list[Record | None]:
             read = ()
         found += read if len(read) == len(some) else map(record_of, some)
     return found
+
+
+def hits_body(hits: Sequence[Hit]) -> bytes:
+    """Many hits at once."""
+    return dumps(tuple(hits))
+
+
+def hits_of(body: bytes) -> list[Hit]:
+    """The hits of a body; none, if this version cannot read all of it."""
+    try:
+        return _hits(body)
+    except _TROUBLE:
+        return []
 
 
 def code_body(code: Digest, manifest: bytes) -> bytes:

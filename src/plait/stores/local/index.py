@@ -15,13 +15,15 @@ from zlib import crc32
 
 from blake3 import blake3
 
-from plait.stores.local import sqlite
+from plait.core.records import Hit
+from plait.stores.local import packs, sqlite
+from plait.stores.local.packs import Pack
 from plait.stores.local.segments import NEVER, Entry
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
 
-VERSION = 3
+VERSION = 4
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
 _SHORT = 16  # bytes of a short key
@@ -29,8 +31,8 @@ _FALSE = "it holds records that are not what was kept"
 
 _SCHEMA = """
 CREATE TABLE segments (name TEXT PRIMARY KEY, end INTEGER NOT NULL, stamp INTEGER NOT NULL, final INTEGER NOT NULL);
-CREATE TABLE records (key BLOB NOT NULL UNIQUE, rank INTEGER NOT NULL, writer INTEGER NOT NULL, step INTEGER NOT NULL,
-                      crc INTEGER NOT NULL, entry BLOB NOT NULL);
+CREATE TABLE records (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, rank INTEGER NOT NULL, writer INTEGER NOT NULL,
+                      step INTEGER NOT NULL, crc INTEGER NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX records_by_step ON records (step, abs(rank));
 CREATE TABLE code (code BLOB NOT NULL UNIQUE, entry BLOB NOT NULL);
 CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, pipeline INTEGER NOT NULL,
@@ -38,12 +40,13 @@ CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEG
 CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, entry BLOB NOT NULL);
 """
-_TABLES = ("segments", "records", "code", "runs", "accepted")
+_TABLES = ("packs", "segments", "records", "code", "runs", "accepted")  # in the order in which they are emptied
 _FIND = "SELECT crc, entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
 _FROM = """
-SELECT key, crc, entry FROM records WHERE rowid >= (SELECT rowid FROM records WHERE key = ?) ORDER BY rowid LIMIT ?
+SELECT key, crc, entry FROM records WHERE id >= (SELECT id FROM records WHERE key = ?) ORDER BY id LIMIT ?
 """
+_BETWEEN = "SELECT key, entry FROM records WHERE id BETWEEN ? AND ? ORDER BY id"
 # cast, since damaged rows may hold anything
 _UNFINISHED = """
 SELECT CAST(coalesce(name, '') AS TEXT), CAST(coalesce(end, 0) AS INTEGER), CAST(coalesce(stamp, -1) AS INTEGER)
@@ -98,6 +101,7 @@ class Rows(NamedTuple):
     runs: Sequence[tuple[bytes, int, int, int, float, bytes]]  # id, stamp, writer, pipeline, started, entry
     accepted: Sequence[tuple[bytes, int, int, bytes]]  # key, stamp, writer, entry
     segments: Mapping[str, Segment]
+    hits: Sequence[Hit] = ()  # of the records, in their order, where they may well be asked for together
 
 
 def short(name: str) -> bytes:
@@ -184,8 +188,11 @@ class Index:
     def keys(self, limit: int) -> set[bytes] | None:
         """The short keys of all records; none, if there may be more than a limit."""
         execute = self._connection.execute
-        last = execute("SELECT max(rowid) FROM records").fetchone()[0] or 0
-        return {key for (key,) in execute("SELECT key FROM records")} if last <= limit else None
+        return {key for (key,) in execute("SELECT key FROM records")} if self._last() <= limit else None
+
+    def _last(self) -> int:
+        """The number of the row of `records` that was added last. They are numbered one by one."""
+        return self._connection.execute("SELECT max(id) FROM records").fetchone()[0] or 0
 
     def following(self, key: bytes, limit: int) -> dict[bytes, Entry]:
         """The record of a short key, and those that were kept after it, as far as they are sound: entries by short key.
@@ -199,6 +206,16 @@ class Index:
             if type(key) is type(entry) is bytes and len(key) == _SHORT and crc32(entry) == crc
         }
         if rows and key not in found:
+            raise sqlite.damaged(_FALSE)
+        return found
+
+    def packed(self, key: bytes, limit: int) -> list[Pack]:
+        """The pack that has what is known of a short key, and those after it; none, if it is in no pack.
+
+        `sqlite3.Error` if one of them is not sound.
+        """
+        found = list(map(Pack._make, self._connection.execute(packs.FIND, (key, limit))))
+        if not all(map(Pack.is_sound, found)):
             raise sqlite.damaged(_FALSE)
         return found
 
@@ -227,10 +244,14 @@ class Index:
     def write(self, rows: Rows) -> None:
         """Adds all of it or nothing."""
         with self._transaction():
+            last = self._last() if rows.hits else 0
             known = [(name, *segment) for name, segment in rows.segments.items()]
             for statement, some in zip(_ADDS, (*rows[:4], known), strict=True):
                 if some:  # a statement is parsed even for nothing, and a warm run has nothing but itself to write
                     self._connection.executemany(statement, some)
+            if rows.hits and self._last() - last == len(rows.records):  # else some were known, and have other places
+                keys = [key for key, *_ in rows.records]
+                self._connection.executemany(packs.ADD, packs.packed(last + 1, keys, rows.hits))
 
     def amend(self, change: Amendment) -> None:
         """Makes all of a change or nothing. What was added or replaced meanwhile stays as it is."""
@@ -264,8 +285,14 @@ class Index:
                 self._connection.execute("VACUUM")
 
     def is_sound(self) -> bool:
-        """Does SQLite find nothing wrong with the file?"""
-        return bool(self._connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+        """Does SQLite find nothing wrong with the file, and do its packs say what its rows say?"""
+        if self._connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+            return False
+        return all(map(self._agrees, map(Pack._make, self._connection.execute("SELECT * FROM packs"))))
+
+    def _agrees(self, pack: Pack) -> bool:
+        rows = self._connection.execute(_BETWEEN, (pack.first, pack.last)).fetchall()
+        return pack.is_sound() and pack.agrees(rows)
 
     def contents(self) -> Iterable[tuple[str, bytes, Entry]]:
         """All that is in it: the table, the key and the entry."""
@@ -281,7 +308,7 @@ class Index:
         """Makes the tables, unless another process was faster."""
         with self._transaction():
             if not self.version():
-                for statement in _SCHEMA.split(";"):
+                for statement in (*_SCHEMA.split(";"), *packs.SCHEMA):
                     self._connection.execute(statement)
                 self._connection.execute("PRAGMA user_version = " + str(VERSION))
 

@@ -4,10 +4,10 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Acceptance, Record
+from plait.core.records import Acceptance, Hit, Record, hit_of
 from plait.errors import StoreError
 from plait.lines import dumps
 from plait.ports import RunRow
@@ -71,24 +71,24 @@ class LocalLedger:
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
         """The records that are known of some keys."""
         with self._lock:
+            self._check()
+            found = self._found(keys)
+            return found | self._accepted_of(keys, found)
+
+    def hits(self, keys: Collection[Key]) -> Mapping[Key, Hit]:
+        """What `find` finds, as far as a run goes by it."""
+        with self._lock:
             if self._closed or self._forks != _forks:  # as `_check`, which is asked for each node of a chain
                 self._check()
-            own = self._pending.records
-            if len(keys) == 1 and (key := next(iter(keys))) not in own:  # as a chain of nodes asks for them
-                record = self._ahead.take(key) or self._next(key)
-                if record is not None:
-                    return {key: record}
-                found = {}
-            else:
-                found = self._several(keys)
-            if len(found) < len(keys):
-                vouched = self._acceptances()
-                for key in keys if vouched else ():
-                    if key in vouched and not vouched[key].withdrawn:
-                        found.setdefault(key, vouched[key].record)
-            return found
+            found: dict[Key, Hit] = {}
+            if len(keys) > 1 or (key := next(iter(keys), None)) is None or key in self._pending.records:
+                found = {key: hit_of(record) for key, record in self._found(keys).items()}
+            elif (hit := self._ahead.take(key) or self._next(key)) is not None:  # as a chain of nodes asks for them
+                return {key: hit}
+            return found | {key: hit_of(record) for key, record in self._accepted_of(keys, found).items()}
 
-    def _several(self, keys: Collection[Key]) -> dict[Key, Record]:
+    def _found(self, keys: Collection[Key]) -> dict[Key, Record]:
+        """The records that were computed."""
         own = self._pending.records
         found = {key: own[key].record for key in keys if key in own} if own else {}
         entries = self._entries(list(keys))
@@ -97,15 +97,26 @@ class LocalLedger:
                 found[record.key] = record
         return found
 
+    def _accepted_of(self, keys: Collection[Key], found: Container[Key]) -> dict[Key, Record]:
+        """The records of keys that were not found, and whose values were accepted."""
+        missing = [key for key in keys if key not in found]
+        vouched = self._acceptances() if missing else {}
+        return {key: vouched[key].record for key in missing if key in vouched and not vouched[key].withdrawn}
+
     def _entries(self, asked: list[Key]) -> list[Entry]:
         """The entries that the index has of some keys. They are held before they are looked for."""
         if self._index is None or not asked:
             return []
         names = list(map(short, asked))
+        if len(names) == 1 and self._absent.knows(names[0]):
+            return []
         pins.hold(self._layout, names)
         if self._index.moved():  # then a clean-up that did not see what we hold took nothing out of ours
             self._follow()
-        return self._found(names)
+        entries = self._sound(names)
+        if len(names) == 1 and not entries and self._index is not None:
+            self._absent.missed(self._index)
+        return entries
 
     def _follow(self) -> None:
         """Another one has made the index again: ours is that one from now on."""
@@ -115,7 +126,7 @@ class LocalLedger:
         if old is not None:
             old.close()
 
-    def _found(self, names: Sequence[bytes]) -> list[Entry]:
+    def _sound(self, names: Sequence[bytes]) -> list[Entry]:
         if self._index is None:
             return []
         try:
@@ -124,8 +135,8 @@ class LocalLedger:
             self._mend(error)
         return self._index.find(names)
 
-    def _next(self, key: Key) -> Record | None:
-        """What the index has of one key, after which the next ones are likely to be asked for."""
+    def _next(self, key: Key) -> Hit | None:
+        """What the index knows of one key, after which the next ones are likely to be asked for."""
         if self._index is None or self._absent.knows(name := short(key)):
             return None
         try:
@@ -134,11 +145,12 @@ class LocalLedger:
                 return None
         except sqlite.errors() as error:
             self._mend(error)
-        record = self._ahead.take(key)
-        if record is None:  # what was read cannot be relied on
+        hit = self._ahead.take(key)
+        if hit is None:  # what was read cannot be relied on
             entries = self._entries([key])
             record = record_of(body(entries[0])) if entries else None
-        return record if record is not None and record.key == key else None
+            hit = hit_of(record) if record is not None and record.key == key else None
+        return hit
 
     def earlier(self, step: str, limit: int = 20) -> Sequence[Record]:
         """Records of a step under any key, newest first: in the order in which they were kept."""

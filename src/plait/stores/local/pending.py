@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from zlib import crc32
 
-from plait.core.records import Acceptance, Record
+from plait.core.records import Acceptance, Record, hit_of
 from plait.ports import RunRow
 from plait.stores.local import segments
 from plait.stores.local.bodies import acceptance_of, code_of, record_of, run_of
@@ -105,6 +105,7 @@ class Pending:
             ],
             [(short(key), *kept) for key, kept in self.accepted.items()],
             self.segments,
+            [hit_of(kept.record) for kept in self.records.values()],
         )
 
     def clear(self) -> None:

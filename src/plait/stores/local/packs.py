@@ -1,0 +1,78 @@
+"""Hits that were kept one after the other, many in one row: to read them takes a third of the time of row by row.
+
+A run asks for its records in the order in which an earlier one kept them: see `ahead`. A pack is a copy of what rows of
+the index say, and goes with the first of them that goes or is replaced: the database itself sees to that, at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+from plait.core.records import Hit, hit_of
+from plait.stores.local.bodies import hits_body, hits_of, record_of
+from plait.stores.local.segments import Entry, body
+
+HITS = 64  # in a pack
+_LEAST = 8  # hits, from which a pack is worth a row of its own
+_BYTES = 1 << 16  # a longer one is no quicker to read than its rows
+_SHORT = 16  # bytes of a short key
+
+_GOES = """
+BEGIN
+  DELETE FROM packs
+  WHERE first = (SELECT first FROM packs WHERE first <= old.id ORDER BY first DESC LIMIT 1) AND last >= old.id;
+END
+"""
+SCHEMA = (
+    "CREATE TABLE packs (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL, keys BLOB NOT NULL,"
+    " hits BLOB NOT NULL)",
+    "CREATE TRIGGER replaced AFTER UPDATE OF id, key, entry ON records " + _GOES,
+    "CREATE TRIGGER gone AFTER DELETE ON records " + _GOES,
+)
+ADD = "INSERT INTO packs (first, last, crc, keys, hits) VALUES (?, ?, ?, ?, ?)"
+FIND = """
+SELECT * FROM packs WHERE first >= (
+  SELECT first FROM (
+    SELECT first, last, id FROM records JOIN packs ON first <= id WHERE key = ? ORDER BY first DESC LIMIT 1
+  ) WHERE last >= id
+) ORDER BY first LIMIT ?
+"""
+
+
+class Pack(NamedTuple):
+    """A row: what is known of the records from a first to a last one."""
+
+    first: int
+    last: int
+    crc: int
+    keys: bytes  # short, one after the other
+    listed: bytes
+
+    def is_sound(self) -> bool:
+        """Is it what was written? It may be of any types, in a damaged file."""
+        return type(self.keys) is type(self.listed) is bytes and _crc(self.keys, self.listed) == self.crc
+
+    def hits(self) -> dict[bytes, Hit]:
+        """The hits by short key; none, if this version cannot read them all."""
+        keys = [self.keys[at : at + _SHORT] for at in range(0, len(self.keys), _SHORT)]
+        hits = hits_of(self.listed)
+        return dict(zip(keys, hits, strict=True)) if len(hits) == len(keys) else {}
+
+    def agrees(self, rows: Sequence[tuple[bytes, Entry]]) -> bool:
+        """Does it say what its rows say, by their short keys and entries?"""
+        records = [record_of(body(entry)) for _, entry in rows]
+        hits = [hit_of(record) for record in records if record is not None]
+        return list(self.hits().items()) == list(zip([key for key, _ in rows], hits, strict=False))
+
+
+def packed(first: int, keys: Sequence[bytes], hits: Sequence[Hit]) -> Iterator[Pack]:
+    """The packs of records whose rows stand one after the other, by their short keys and what is known of them."""
+    for start in range(0, len(hits), HITS):
+        some = hits[start : start + HITS]
+        listed, joined = hits_body(some), b"".join(keys[start : start + HITS])
+        if len(some) >= _LEAST and len(listed) <= _BYTES:
+            yield Pack(first + start, first + start + len(some) - 1, _crc(joined, listed), joined, listed)
+
+
+def _crc(keys: bytes, listed: bytes) -> int:
+    return crc32(listed, crc32(keys))

@@ -1,0 +1,183 @@
+"""A pack is a copy of rows, and quicker to read: it is there for what was kept together, and never says anything else."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plait.core.records import hit_of
+from plait.stores.local import create, index, packs
+from plait.stores.local.checking import check
+from plait.stores.local.layout import Layout
+from plait.testing.stores import look_up, record
+
+
+def kept(store, names, value="v", **how):
+    with closing(store.ledger()) as ledger:
+        for name in names:
+            ledger.add(record(name, value), **how)
+
+
+def listed(root):
+    """The packs of a store, by the numbers of their rows."""
+    with closing(sqlite3.connect(root / "index.sqlite")) as database:
+        return database.execute("SELECT first, last FROM packs ORDER BY first").fetchall()
+
+
+def change(root, sql):
+    with closing(sqlite3.connect(root / "index.sqlite")) as database, database:
+        assert database.execute(sql).rowcount == 1
+
+
+def agree(store, names):
+    with closing(store.ledger()) as ledger:
+        return look_up(ledger, [record(name).key for name in names])
+
+
+def test_what_is_kept_together_is_packed_and_read_so(tmp_path, monkeypatch):
+    store, names = create(tmp_path), [str(i) for i in range(200)]
+    kept(store, names)
+    assert listed(tmp_path) == [(1, 64), (65, 128), (129, 192), (193, 200)]
+
+    def following(*_):
+        raise AssertionError("it was read row by row")
+
+    monkeypatch.setattr(index.Index, "following", following)
+    with closing(store.ledger()) as ledger:
+        for name in names:
+            key = record(name).key
+            assert ledger.hits([key]) == {key: hit_of(record(name))}
+
+
+def test_a_few_records_and_long_ones_are_not_packed(tmp_path):
+    store = create(tmp_path)
+    kept(store, ["a", "b", "c", "d", "e", "f", "g"])
+    kept(store, [f"long {i}" for i in range(20)], "long" * 2000)
+    assert listed(tmp_path) == []
+    assert len(agree(store, ["a", "g", "long 0", "long 19"])) == 4
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM records WHERE id = 100",
+        "UPDATE records SET entry = entry WHERE id = 100",
+        "UPDATE records SET key = x'00112233445566778899aabbccddeeff' WHERE id = 100",
+        "UPDATE records SET id = 1000 WHERE id = 100",
+    ],
+)
+def test_a_pack_goes_with_the_first_of_its_rows_that_goes_or_changes_and_no_other_does(tmp_path, sql):
+    store = create(tmp_path)
+    kept(store, [str(i) for i in range(200)])
+    change(tmp_path, sql)
+    assert listed(tmp_path) == [(1, 64), (129, 192), (193, 200)]
+
+
+def test_a_row_that_is_in_no_pack_takes_none_with_it(tmp_path):
+    store = create(tmp_path)
+    kept(store, [str(i) for i in range(64)])
+    kept(store, ["alone"])
+    change(tmp_path, "DELETE FROM records WHERE id = 65")
+    assert listed(tmp_path) == [(1, 64)]
+    kept(store, ["alone"], "again")  # in the place of the other
+    assert listed(tmp_path) == [(1, 64)]
+    assert agree(store, ["alone", "63"])[record("alone").key] == record("alone", "again")
+
+
+def test_a_row_whose_writer_moved_stays_in_its_pack(tmp_path):
+    store = create(tmp_path)
+    kept(store, [str(i) for i in range(64)])
+    change(tmp_path, "UPDATE records SET writer = 7 WHERE id = 3")
+    assert listed(tmp_path) == [(1, 64)]
+
+
+def test_what_lost_against_a_record_that_was_known_is_in_no_pack(tmp_path):
+    store, names = create(tmp_path), [str(i) for i in range(20)]
+    with closing(store.ledger()) as slower:
+        kept(store, ["5"], "first")
+        for name in names:
+            slower.add(record(name, "second"))
+    assert listed(tmp_path) == []
+    found = agree(store, names)
+    assert found.pop(record("5").key) == record("5", "first")
+    assert set(found.values()) == {record(name, "second") for name in names if name != "5"}
+
+
+@pytest.mark.parametrize("sql", ["hits = substr(hits, 2)", "keys = x'00'", "crc = 1", "hits = 7", "hits = 'text'"])
+def test_a_damaged_pack_is_seen_and_the_index_made_again(tmp_path, sql):
+    store, names = create(tmp_path), [str(i) for i in range(64)]
+    kept(store, names)
+    change(tmp_path, f"UPDATE packs SET {sql}")
+    assert len(agree(store, names)) == 64
+    assert listed(tmp_path) == [(1, 64)]
+    with closing(index.connect(str(tmp_path / "index.sqlite"))) as found:
+        assert found.is_sound()
+
+
+def test_a_pack_of_another_version_is_left_out(tmp_path):
+    store, names = create(tmp_path), [str(i) for i in range(64)]
+    kept(store, names)
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
+        (keys,) = database.execute("SELECT keys FROM packs").fetchone()
+        body = b'[["of","another","kind"]]'
+        database.execute("UPDATE packs SET hits = ?, crc = ?", (body, packs._crc(keys, body)))
+    assert len(agree(store, names)) == 64
+    assert listed(tmp_path) == [(1, 64)], "nothing is wrong with the file"
+
+
+def test_a_check_finds_a_pack_that_says_something_else_than_its_rows(tmp_path):
+    store = create(tmp_path)
+    kept(store, [str(i) for i in range(64)])
+    assert {found.level for found in check(Layout(str(tmp_path)))} <= {"fine", "note"}
+    with closing(index.connect(str(tmp_path / "index.sqlite"))) as found:
+        (pack,) = found.packed(index.short(record("0").key), 1)
+    hits = [hit._replace(made=2.0) if i == 3 else hit for i, hit in enumerate(pack.hits().values())]
+    (false,) = packs.packed(1, list(pack.hits()), hits)
+    with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
+        database.execute("UPDATE packs SET hits = ?, crc = ?", (false.listed, false.crc))
+    assert [found.what for found in check(Layout(str(tmp_path))) if found.level == "bad"] == [
+        f"{tmp_path / 'index.sqlite'} did not say what the segments say"
+    ]
+    assert agree(store, ["3"])
+
+
+_NAMES = st.integers(0, 40).map(str)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(_NAMES, min_size=1, max_size=60),
+            st.sampled_from(["first", "newest", "beside", "gone", "rebuilt", "again"]),
+        ),
+        min_size=2,
+        max_size=8,
+    )
+)
+def test_whatever_is_done_hits_are_what_is_found(tmp_path_factory, done):
+    """The law: a pack never says anything else than its rows do."""
+    root = tmp_path_factory.mktemp("store")
+    store = create(root)
+    kept(store, map(str, range(64)))
+    for turn, (names, what) in enumerate(done):
+        if what == "gone":
+            with closing(sqlite3.connect(root / "index.sqlite")) as database, database:
+                database.executemany(
+                    "DELETE FROM records WHERE key = ?", [(index.short(record(n).key),) for n in names]
+                )
+        elif what == "rebuilt":
+            store.rebuild()
+        elif what == "beside":
+            with closing(store.ledger()) as slower:
+                kept(store, names[:3], f"beside {turn}")
+                for name in names:
+                    slower.add(record(name, f"slower {turn}"))
+        elif what == "again":
+            kept(store, [f"{name} of {turn}" for name in {*names}])
+        else:
+            kept(store, names, f"{what} {turn}", newest=what == "newest")
+        agree(store, [*map(str, range(64)), *(f"{name} of {turn}" for name in names)])
+        with closing(index.connect(str(root / "index.sqlite"))) as found:
+            assert found.is_sound()
