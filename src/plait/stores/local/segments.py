@@ -166,6 +166,7 @@ class Writer:
         self.last = after  # the greatest stamp that is known
         self._file: FileIO | None = None
         self._synced = 0.0
+        self._lasting = False  # would a power cut leave the name of the file?
         self._unsafe: list[Entry] = []  # kept, but a power cut may take them
 
     def append(self, kind: int, body: bytes) -> Entry:
@@ -196,6 +197,9 @@ class Writer:
             self._file = self._begin(self.last)
         try:
             _sync(self._file.fileno())
+            if not self._lasting:  # after the file: a journal that has taken its length has taken its name too
+                sync_folder(self._layout.segments)
+                self._lasting = True
         except OSError:  # the system may have thrown away what it could not write: never ask this file again
             with contextlib.suppress(OSError):
                 self._file.close()
@@ -235,9 +239,9 @@ class Writer:
         # what the file before could not make safe comes along
         head = b"".join([MAGIC, pack(OWNER, stamp, owners.me().encode()), *self._unsafe])
         self.end = 0
+        self._lasting = False
         try:
             self._rest(file, head, 0)
-            sync_folder(self._layout.segments)
         except OSError:
             file.close()
             self._file = None
