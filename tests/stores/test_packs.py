@@ -59,20 +59,19 @@ def test_a_few_records_and_long_ones_are_not_packed(tmp_path):
     assert len(agree(store, ["a", "g", "long 0", "long 19"])) == 4
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM records WHERE id = 100",
-        "UPDATE records SET entry = entry WHERE id = 100",
-        "UPDATE records SET key = x'00112233445566778899aabbccddeeff' WHERE id = 100",
-        "UPDATE records SET id = 1000 WHERE id = 100",
-    ],
-)
-def test_a_pack_goes_with_the_first_of_its_rows_that_goes_or_changes_and_no_other_does(tmp_path, sql):
+def test_a_pack_goes_with_the_first_of_its_rows_that_goes_and_no_other_does(tmp_path):
     store = create(tmp_path)
     kept(store, [str(i) for i in range(200)])
-    change(tmp_path, sql)
+    change(tmp_path, "DELETE FROM records WHERE id = 100")
     assert listed(tmp_path) == [(1, 64), (129, 192), (193, 200)]
+
+
+def test_a_pack_goes_with_the_first_of_its_rows_that_is_replaced_and_no_other_does(tmp_path):
+    store, names = create(tmp_path), [str(i) for i in range(200)]
+    kept(store, names)
+    kept(store, ["99", "one that is new"], "newest", newest=True)
+    assert listed(tmp_path) == [(1, 64), (129, 192), (193, 200)]
+    assert agree(store, names)[record("99").key] == record("99", "newest")
 
 
 def test_a_row_that_is_in_no_pack_takes_none_with_it(tmp_path):
@@ -132,7 +131,7 @@ def test_a_check_finds_a_pack_that_says_something_else_than_its_rows(tmp_path):
     kept(store, [str(i) for i in range(64)])
     assert {found.level for found in check(Layout(str(tmp_path)))} <= {"fine", "note"}
     with closing(index.connect(str(tmp_path / "index.sqlite"))) as found:
-        (pack,) = found.packed(index.short(record("0").key), 1)
+        (pack,) = found.packed(1, 1)
     hits = [hit._replace(made=2.0) if i == 3 else hit for i, hit in enumerate(pack.hits().values())]
     (false,) = packs.packed(1, list(pack.hits()), hits)
     with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
@@ -141,6 +140,25 @@ def test_a_check_finds_a_pack_that_says_something_else_than_its_rows(tmp_path):
         f"{tmp_path / 'index.sqlite'} did not say what the segments say"
     ]
     assert agree(store, ["3"])
+
+
+def test_many_that_are_asked_for_at_once_come_from_packs_and_the_rest_from_rows(tmp_path, monkeypatch):
+    store, names = create(tmp_path), [str(i) for i in range(6_000)]
+    kept(store, names)
+    asked = []
+    find = index.Index.find
+    monkeypatch.setattr(index.Index, "find", lambda self, keys: asked.extend(keys) or find(self, keys))
+    keys = {record(name).key: hit_of(record(name)) for name in names}
+    with closing(store.ledger()) as ledger:
+        assert ledger.hits(keys) == keys
+        assert not asked
+        assert ledger.hits([*keys][::-1]) == keys
+    assert len(asked) > 5_000, "what is asked for in another order"
+    change(tmp_path, "DELETE FROM records WHERE id = 1000")
+    asked.clear()
+    with closing(store.ledger()) as ledger:
+        assert ledger.hits(keys) == {key: hit for key, hit in keys.items() if key != record("999").key}
+    assert 64 <= len(asked) < 6_000
 
 
 _NAMES = st.integers(0, 40).map(str)

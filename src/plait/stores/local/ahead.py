@@ -17,6 +17,7 @@ from plait.stores.local.index import Index
 
 _LEAST, _MOST = 4, 512  # hits
 _LASTS = 1.0  # seconds
+_PACKS = 64  # that are read at once
 
 
 class Ahead:
@@ -72,10 +73,24 @@ class Ahead:
         self._changes = None
 
 
+def together(index: Index, first: bytes, keys: Collection[Key]) -> dict[Key, Hit]:
+    """What packs say of many keys at once, from that of the first short one on."""
+    place, wanted, hits = index.place(first), {*keys}, dict[Key, Hit]()
+    worth = 2 * len(wanted) // packs.HITS + 2  # packs; with more of them, most of what is read is not asked for
+    while place is not None and worth > 0 and len(hits) < len(wanted):
+        found = index.packed(place, min(worth, _PACKS))
+        hits.update((hit.key, hit) for pack in found for hit in pack.hits().values() if hit.key in wanted)
+        place, worth = (found[-1].last + 1, worth - len(found)) if found else (None, 0)
+    return hits
+
+
 def _following(index: Index, short: bytes, size: int) -> Mapping[bytes, Hit]:
     """What is known of a short key, and of about as many as asked for that were kept after it, by short key."""
     found: dict[bytes, Hit] = {}
-    for pack in index.packed(short, -(-size // packs.HITS)):
+    place = index.place(short)
+    if place is None:
+        return found
+    for pack in index.packed(place, -(-size // packs.HITS)):
         found |= pack.hits()
     if short in found:
         return found

@@ -209,12 +209,14 @@ class Index:
             raise sqlite.damaged(_FALSE)
         return found
 
-    def packed(self, key: bytes, limit: int) -> list[Pack]:
-        """The pack that has what is known of a short key, and those after it; none, if it is in no pack.
+    def place(self, key: bytes) -> int | None:
+        """The number of the row of a short key, if there is one."""
+        row = self._connection.execute("SELECT id FROM records WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
 
-        `sqlite3.Error` if one of them is not sound.
-        """
-        found = list(map(Pack._make, self._connection.execute(packs.FIND, (key, limit))))
+    def packed(self, place: int, limit: int) -> list[Pack]:
+        """The pack that has a row, and those after it; none, if it is in no pack. `sqlite3.Error` if any is damaged."""
+        found = list(map(Pack._make, self._connection.execute(packs.FIND, {"id": place, "limit": limit})))
         if not all(map(Pack.is_sound, found)):
             raise sqlite.damaged(_FALSE)
         return found
@@ -244,14 +246,21 @@ class Index:
     def write(self, rows: Rows) -> None:
         """Adds all of it or nothing."""
         with self._transaction():
-            last = self._last() if rows.hits else 0
+            last = self._last() if rows.records else 0
             known = [(name, *segment) for name, segment in rows.segments.items()]
             for statement, some in zip(_ADDS, (*rows[:4], known), strict=True):
                 if some:  # a statement is parsed even for nothing, and a warm run has nothing but itself to write
                     self._connection.executemany(statement, some)
-            if rows.hits and self._last() - last == len(rows.records):  # else some were known, and have other places
-                keys = [key for key, *_ in rows.records]
-                self._connection.executemany(packs.ADD, packs.packed(last + 1, keys, rows.hits))
+            if rows.records:
+                self._pack(last + 1, [key for key, *_ in rows.records], rows.hits)
+
+    def _pack(self, first: int, keys: Sequence[bytes], hits: Sequence[Hit]) -> None:
+        """Packs what was added to `records` from a row on; if some of the keys were there, their packs go instead."""
+        if self._last() - first + 1 == len(keys):
+            self._connection.executemany(packs.ADD, packs.packed(first, keys, hits))
+        else:
+            places = [{"id": place} for key in keys if (place := self.place(key)) is not None]
+            self._connection.executemany(packs.GONE, places)
 
     def amend(self, change: Amendment) -> None:
         """Makes all of a change or nothing. What was added or replaced meanwhile stays as it is."""

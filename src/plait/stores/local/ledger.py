@@ -11,9 +11,9 @@ from plait.core.records import Acceptance, Hit, Record, hit_of
 from plait.errors import StoreError
 from plait.lines import dumps
 from plait.ports import RunRow
-from plait.stores.local import owners, pins, recovery, segments, sqlite
+from plait.stores.local import owners, packs, pins, recovery, segments, sqlite
 from plait.stores.local.absent import Absent
-from plait.stores.local.ahead import Ahead
+from plait.stores.local.ahead import Ahead, together
 from plait.stores.local.bodies import (
     acceptance_body,
     acceptance_of,
@@ -82,10 +82,14 @@ class LocalLedger:
                 self._check()
             found: dict[Key, Hit] = {}
             if len(keys) > 1 or (key := next(iter(keys), None)) is None or key in self._pending.records:
-                found = {key: hit_of(record) for key, record in self._found(keys).items()}
+                found = self._together([key for key in keys if key not in self._pending.records])
+                others = self._found([key for key in keys if key not in found])
+                found |= {key: hit_of(record) for key, record in others.items()}
             elif (hit := self._ahead.take(key) or self._next(key)) is not None:  # as a chain of nodes asks for them
                 return {key: hit}
-            return found | {key: hit_of(record) for key, record in self._accepted_of(keys, found).items()}
+            if self._vouched != {}:  # else nothing was accepted, as nearly always
+                found |= {key: hit_of(record) for key, record in self._accepted_of(keys, found).items()}
+            return found
 
     def _found(self, keys: Collection[Key]) -> dict[Key, Record]:
         """The records that were computed."""
@@ -96,6 +100,18 @@ class LocalLedger:
             if record is not None and (record.key not in own or rank(entry) > own[record.key].rank):
                 found[record.key] = record
         return found
+
+    def _together(self, keys: Sequence[Key]) -> dict[Key, Hit]:
+        """What is in packs of many keys: mostly all of it, since a run asks in the order of another."""
+        if self._index is None or len(keys) < packs.HITS:
+            return {}
+        names = list(map(short, keys))
+        self._hold(names)
+        try:
+            return together(self._index, names[0], keys)
+        except sqlite.errors() as error:
+            self._mend(error)
+        return {}
 
     def _accepted_of(self, keys: Collection[Key], found: Container[Key]) -> dict[Key, Record]:
         """The records of keys that were not found, and whose values were accepted."""
@@ -110,13 +126,17 @@ class LocalLedger:
         names = list(map(short, asked))
         if len(names) == 1 and self._absent.knows(names[0]):
             return []
-        pins.hold(self._layout, names)
-        if self._index.moved():  # then a clean-up that did not see what we hold took nothing out of ours
-            self._follow()
+        self._hold(names)
         entries = self._sound(names)
         if len(names) == 1 and not entries and self._index is not None:
             self._absent.missed(self._index)
         return entries
+
+    def _hold(self, names: Sequence[bytes]) -> None:
+        """Holds what is looked for next, and sees to it that nobody took it before."""
+        pins.hold(self._layout, names)
+        if self._index is not None and self._index.moved():  # then a clean-up took nothing out of ours that we hold
+            self._follow()
 
     def _follow(self) -> None:
         """Another one has made the index again: ours is that one from now on."""
@@ -330,15 +350,16 @@ class LocalLedger:
             return
         self._ahead.clear()
         self._absent.clear()
-        pins.hold(self._layout, map(short, self._pending.records))  # until now, no clean-up took them: they were ours
         self._pending.segments[self._writer.name] = Segment(self._writer.end, self._writer.last, final)
+        rows = self._pending.rows()
+        pins.hold(self._layout, [key for key, *_ in rows.records])  # until now, no clean-up took them: they were ours
         try:
             if self._index is None:  # nothing of ours is in any index yet
-                self._index = recovery.opened(self._layout, self._pending.rows())
+                self._index = recovery.opened(self._layout, rows)
             else:
                 if self._index.moved():  # the new one may lack what we gave to the old one: that has to be read
                     self._follow()
-                self._index.write(self._pending.rows())
+                self._index.write(rows)
         except sqlite.errors() as error:
             if not sqlite.broken(error):
                 self._flush_at = (len(self._pending) + _BATCH, self._pending.size + _BYTES)
