@@ -66,7 +66,12 @@ def execute(
     way = _OneByOne if started[""].inline and len(started) == 1 else _SideBySide
     with paused():
         scheduler = way(request, state, vault, ledger, clock, started)
-    return scheduler.go()
+        scheduler.begin()
+        if not scheduler.ready:  # all of it is known
+            yield from scheduler.go()
+            del scheduler  # with all that nobody needs to look through then
+            return
+    yield from scheduler.go()
 
 
 class _Scheduler:
@@ -80,8 +85,9 @@ class _Scheduler:
         self.sites = Sites(work, self.results, started)
         self.growth = Growth(work, self.results, self.failing) if work.request.graph.folded else None
 
-    def go(self) -> Generator[RunEvent, None, None]:
-        work, state = self.work, self.work.state
+    def begin(self) -> None:
+        """Takes in what was given, and all that can be known without work."""
+        work = self.work
         try:
             elsewhere = not self.sites.here.issuperset(self.sites.started)
             for name, value in work.request.given.items():
@@ -90,6 +96,14 @@ class _Scheduler:
                 else:
                     self.results.give(name, value, publish=elsewhere)
             self.results.admit(work.frontier.first() if self.growth is None else self.growth.first())
+        except BaseException:
+            self._stop()
+            raise
+
+    def go(self) -> Generator[RunEvent, None, None]:
+        """Does the work, and yields what happens."""
+        work, state = self.work, self.work.state
+        try:
             yield from self._rounds()
             if self.growth is not None:
                 self.growth.ended()
