@@ -123,7 +123,9 @@ def test_nothing_is_read_ahead_that_others_may_have_taken_before_it_was_held(tmp
         if not asked:  # a clean-up takes one out now, and then sees that nobody holds it
             with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
                 assert database.execute("DELETE FROM records WHERE rowid = 3").rowcount == 1
-        asked.append([*found] if way == "following" else [key for pack in found for key in pack.hits()])
+        asked.append(
+            [*found] if way == "following" else [index.short(hit.key) for pack in found for hit in pack.hits()]
+        )
         return found
 
     with closing(store.ledger()) as ledger:

@@ -132,8 +132,8 @@ def test_a_check_finds_a_pack_that_says_something_else_than_its_rows(tmp_path):
     assert {found.level for found in check(Layout(str(tmp_path)))} <= {"fine", "note"}
     with closing(index.connect(str(tmp_path / "index.sqlite"))) as found:
         (pack,) = found.packed(1, 1)
-    hits = [hit._replace(made=2.0) if i == 3 else hit for i, hit in enumerate(pack.hits().values())]
-    (false,) = packs.packed(1, list(pack.hits()), hits)
+    hits = [hit._replace(made=2.0) if i == 3 else hit for i, hit in enumerate(pack.hits())]
+    (false,) = packs.packed(1, [index.short(hit.key) for hit in hits], hits)
     with closing(sqlite3.connect(tmp_path / "index.sqlite")) as database, database:
         database.execute("UPDATE packs SET hits = ?, crc = ?", (false.listed, false.crc))
     assert [found.what for found in check(Layout(str(tmp_path))) if found.level == "bad"] == [

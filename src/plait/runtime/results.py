@@ -275,7 +275,8 @@ class Results:
 
     def _is_hit(self, name: str, hit: Hit) -> bool:
         work, artifact = self.work, hit.artifact
-        if name in work.remade or not is_fresh(work.nodes[name], hit.made, work.clock):
+        node = work.nodes[name]
+        if name in work.remade or not (node.definition.options.cache is True or is_fresh(node, hit.made, work.clock)):
             return False
         if artifact.where == "inline" and not artifact.files and name not in work.read:  # the commonest first
             return True

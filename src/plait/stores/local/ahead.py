@@ -7,7 +7,7 @@ soon, so that other writers are seen.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 from plait.core.digest import Key
 from plait.core.records import Hit, hit_of
@@ -40,8 +40,8 @@ class Ahead:
             self._taken += 1
         return hit
 
-    def read(self, index: Index, short: bytes, hold: Callable[[Collection[bytes]], None]) -> bool:
-        """Reads the record of a key, and what was kept after it; gives whether there is one.
+    def read(self, index: Index, key: bytes, hold: Callable[[Collection[bytes]], None]) -> bool:
+        """Reads what is known of a short key, and what was kept after it; gives whether there is something.
 
         A clean-up takes records out of the index before it looks at what is held. So what is there when we hold it is
         ours. It was, if nobody has written since we last looked; else it is read once more.
@@ -50,21 +50,22 @@ class Ahead:
             self._changes = index.changes()
         often = 2 * self._taken >= self._size
         self._size = min(_MOST, 4 * self._size) if often else max(_LEAST, self._size // 2)
-        found = _following(index, short, self._size)
-        if not found:
+        names, hits = _following(index, key, self._size)
+        if not names:
             return False
-        self._size = max(self._size, len(found))
+        self._size = max(self._size, len(hits))
         self._taken = 0
         self._until = time.monotonic() + _LASTS
         self._hits.clear()
-        hold(found.keys())
+        hold(names)
         changes = index.changes()
         if changes != self._changes:
             self._changes = changes
-            held, found = found, _following(index, short, self._size)
-            found = {name: hit for name, hit in found.items() if name in held}
+            held = {hit.key for hit in hits}
+            _, hits = _following(index, key, self._size)
+            hits = [hit for hit in hits if hit.key in held]
         if not index.moved():
-            self._hits = {hit.key: hit for hit in found.values()}
+            self._hits = {hit.key: hit for hit in hits}
         return True
 
     def clear(self) -> None:
@@ -79,21 +80,23 @@ def together(index: Index, first: bytes, keys: Collection[Key]) -> dict[Key, Hit
     worth = 2 * len(wanted) // packs.HITS + 2  # packs; with more of them, most of what is read is not asked for
     while place is not None and worth > 0 and len(hits) < len(wanted):
         found = index.packed(place, min(worth, _PACKS))
-        hits.update((hit.key, hit) for pack in found for hit in pack.hits().values() if hit.key in wanted)
+        hits.update((hit.key, hit) for pack in found for hit in pack.hits() if hit.key in wanted)
         place, worth = (found[-1].last + 1, worth - len(found)) if found else (None, 0)
     return hits
 
 
-def _following(index: Index, short: bytes, size: int) -> Mapping[bytes, Hit]:
-    """What is known of a short key, and of about as many as asked for that were kept after it, by short key."""
-    found: dict[bytes, Hit] = {}
-    place = index.place(short)
+def _following(index: Index, key: bytes, size: int) -> tuple[list[bytes], list[Hit]]:
+    """What is known of a short key, and of about as many as asked for that were kept after it.
+
+    And all their short keys, those of a pack as they are in it: one after the other.
+    """
+    place = index.place(key)
     if place is None:
-        return found
-    for pack in index.packed(place, -(-size // packs.HITS)):
-        found |= pack.hits()
-    if short in found:
-        return found
-    rows = index.following(short, size)
+        return [], []
+    found = index.packed(place, -(-size // packs.HITS))
+    hits = [hit for pack in found for hit in pack.hits()]
+    if hits:
+        return [pack.keys for pack in found], hits
+    rows = index.following(key, size)
     records = records_of(segments.bodies(rows.values()))
-    return {name: hit_of(record) for name, record in zip(rows, records, strict=True) if record is not None}
+    return [*rows], [hit_of(record) for record in records if record is not None]

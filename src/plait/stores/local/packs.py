@@ -43,17 +43,16 @@ class Pack(NamedTuple):
         """Is it what was written? It may be of any types, in a damaged file."""
         return type(self.keys) is type(self.listed) is bytes and _crc(self.keys, self.listed) == self.crc
 
-    def hits(self) -> dict[bytes, Hit]:
-        """The hits by short key; none, if this version cannot read them all."""
-        keys = [self.keys[at : at + _SHORT] for at in range(0, len(self.keys), _SHORT)]
+    def hits(self) -> list[Hit]:
+        """The hits, in their order; none, if this version cannot read them all."""
         hits = hits_of(self.listed)
-        return dict(zip(keys, hits, strict=True)) if len(hits) == len(keys) else {}
+        return hits if len(hits) * _SHORT == len(self.keys) else []
 
     def agrees(self, rows: Sequence[tuple[bytes, Entry]]) -> bool:
         """Does it say what its rows say, by their short keys and entries?"""
         records = [record_of(body(entry)) for _, entry in rows]
         hits = [hit_of(record) for record in records if record is not None]
-        return list(self.hits().items()) == list(zip([key for key, _ in rows], hits, strict=False))
+        return self.hits() == hits and self.keys == b"".join([key for key, _ in rows])
 
 
 def packed(first: int, keys: Sequence[bytes], hits: Sequence[Hit]) -> Iterator[Pack]:

@@ -71,7 +71,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def hold(layout: Layout, keys: Iterable[bytes] = ()) -> None:
-    """Keeps what is put into the store from now on, and these short keys, until this process ends."""
+    """Keeps what is put into the store from now on, and these short keys, until this process ends.
+
+    Many may be one text, where they stand one after the other already.
+    """
     with _lock:
         _hold(layout, keys)
 
