@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from plait import each, pipeline, step
-from plait.errors import PlaitError
+from plait import attempt, each, pipeline, step
+from plait.errors import NodeFailed, PlaitError
 from plait.runtime.events import Cached, Finished, Skipped, Started
 from plait.stores.local import create
 
@@ -515,3 +515,48 @@ def test_what_two_failures_take_is_skipped_once_and_frees_what_it_reads_once(tmp
     )  # fmt: skip
     assert told.count((Skipped, "whole")) == 1 and world["handles"] == 1
     assert run["holds"] == BIG + 5
+
+
+@step
+def kind(value: object) -> str:
+    return type(value).__name__
+
+
+@pipeline
+def attempted(n: int):
+    return kind(attempt(left(n)))
+
+
+@pytest.mark.parametrize("fail", ["fast", "keep-going"])
+def test_what_somebody_went_on_with_and_cannot_be_made_again_is_a_failure_of_the_run(tmp_path, world, fail):
+    """It was attempted, and there: who reads it by that cannot be given the failure any more, and is not forgotten."""
+    before.run(n=BIG, store=tmp_path, listeners=[])
+    world["fails"] = True
+
+    def listen(event) -> None:
+        if isinstance(event, Cached) and event.node == "left":
+            lose()
+
+    if fail == "fast":
+        with pytest.raises(NodeFailed, match="left: "):
+            attempted.run(n=BIG, store=tmp_path, fail=fail, listeners=[listen])
+    else:
+        run = attempted.run(n=BIG, store=tmp_path, fail=fail, listeners=[listen])
+        assert run.states == {"left": "failed", "kind": "skipped"}
+        assert not run.ok
+
+
+@pipeline
+def items_of_lists(n: int):
+    return first_item.map(each(both(lists(n))))
+
+
+def test_an_item_of_a_map_that_never_came_to_be_says_why(tmp_path, world):
+    of_lists.run(n=BIG, store=tmp_path, listeners=[])
+    lose()
+    world["fails"] = True
+    run = items_of_lists.run(n=BIG, store=tmp_path, fail="keep-going", listeners=[])
+    assert run.states == {"lists": "failed", "both": "skipped", "first_item": "skipped"}
+    for key in ("first_item[0]", ("first_item", 0)):
+        with pytest.raises(PlaitError, match="first_item was not run, because lists failed"):
+            run[key]

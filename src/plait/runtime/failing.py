@@ -63,17 +63,21 @@ class Failing:
         state.failures[name] = users_own(error)
         self._remember(name)
         work.told.append(Failed(name, _said(error), work.clock.steady() - work.began[name]))
-        if self.growth is not None and not self.growth.matters(name):
+        if self.growth is not None and not self._matters(self.growth, name):
             state.attempted.add(name)
         elif work.request.fail == "fast":
             if self.fatal is None:
                 self.fatal = NodeFailed.of(name, error, None if self.growth is None else self.growth.item(name))
             return
-        self.results.go_on([twin for twin in self.results.with_twins(name) if twin != name])
+        self.results.go_on(self.results.waiting_twins(name))
         self.results.release(name)
-        self.skip(self._behind(name), name)
+        self.skip(self.behind(name), name)
         if self.growth is not None:
             self.growth.failed(name, name, error)
+
+    def _matters(self, growth: Fails, name: str) -> bool:
+        """Is the failure of a node one of the run? Also if somebody went on with its value, before that was lost."""
+        return growth.matters(name) or (name in self.work.remade and any(map(growth.matters, self.behind(name))))
 
     def skip(self, names: Iterable[str], because: str) -> None:
         """Nodes that will not run, because another one failed."""
@@ -103,11 +107,11 @@ class Failing:
         state = self.work.state
         for parent in self.work.frontier.parents[name]:
             if state.states.get(parent) in ("failed", "skipped") and parent not in state.artifacts:
-                self.skip([name, *self._behind(name)], state.because.get(parent, parent))
+                self.skip([name, *self.behind(name)], state.because.get(parent, parent))
                 return True
         return False
 
-    def _behind(self, name: str) -> list[str]:
+    def behind(self, name: str) -> list[str]:
         """The nodes that cannot be known without one: not those that are, nor who has read it and is at work."""
         work, stack, found = self.work, [name], dict[str, None]()
         while stack:
@@ -140,7 +144,7 @@ class Failing:
             self.results.release(name)
             if self.growth is not None and not remade:
                 self.growth.failed(name, because, state.failures[because])
-            self.results.admit([twin for twin in self.results.with_twins(name) if twin != name])
+            self.results.admit(self.results.waiting_twins(name))
 
 
 def _said(error: BaseException) -> str:

@@ -97,16 +97,6 @@ class Frontier:
         for parent in self.parents[name]:
             self.readers[parent] += 1
 
-    def after(self, name: str) -> list[str]:
-        """All nodes of the run that depend on a node."""
-        stack, found = [name], dict[str, None]()
-        while stack:
-            for child in self.children[stack.pop()]:
-                if child not in found:
-                    found[child] = None
-                    stack.append(child)
-        return list(found)
-
     def _link(self, name: str, parents: Iterable[str]) -> None:
         children, readers, known = self.children, self.readers, self._known
         waits = 0

@@ -30,7 +30,7 @@ class Healing:
             results.give(producer, work.state.held[Output(producer)], publish=True)
             return self._once_more(reader, lost)
         results.waiters.setdefault(producer, []).append(reader)
-        twins = [twin for twin in results.with_twins(reader) if twin != reader]
+        twins = results.waiting_twins(reader)
         if producer not in work.remade:
             digest = work.remade[producer] = results.forget(producer).digest
             work.told.append(Lost(producer, digest))

@@ -26,6 +26,14 @@ class AsText(str):
         return str(self)
 
 
+def check_run(state: State, node: str) -> None:
+    """Raises `PlaitError` for a node that was not run, and says why."""
+    if node in state.because:
+        raise PlaitError(f"{node} was not run, because {state.because[node]} failed")
+    if node in state.unchosen:
+        raise PlaitError(f"{node} was not run, because {state.unchosen[node]}")
+
+
 class Reading:
     """Finds out which nodes of a run a source is made of; of a run of the past, by looking at its values."""
 
@@ -64,10 +72,11 @@ class Reading:
         return Output(name, part)
 
     def check_item(self, name: str) -> None:
-        """Raises `GraphError` for an item that a map of this run does not have."""
+        """Raises `GraphError` for an item that a map of this run does not have, `PlaitError` if the map was not run."""
         wanted, node = item_of(name), node_of(name)
         if wanted is None or name in self._state.states:
             return
+        check_run(self._state, node)  # of a map whose items never came to be known
         known = [item for one in self._state.states if node_of(one) == node and (item := item_of(one)) is not None]
         listed = f": it has {', '.join(known[:8])}{', …' if len(known) > 8 else ''}" if known else ""
         raise GraphError(f"{node} has no item {wanted} in this run{near(wanted, known) or listed}")

@@ -138,10 +138,10 @@ class Results:
         if self.work.ledger is None:
             self.work.ready.push(fresh)
             return
-        for twin in self.with_twins(name):
+        for twin in self.waiting_twins(name):
             if twin in self._misnamed:
                 fresh.append(twin)
-            elif twin != name and not self._is_over(twin):
+            elif not self._is_over(twin):
                 fresh += self._hit(twin, artifact, done.seconds)
                 if not lasting(artifact):
                     self.state.held[Output(twin)] = done.value
@@ -237,6 +237,10 @@ class Results:
         """Who has the key of a node waits for it, so it goes where the node goes."""
         key = self.state.keys.get(name, Key(""))
         return self.twins.pop(key) if self.twins.get(key, [""])[0] == name else [name]
+
+    def waiting_twins(self, name: str) -> list[str]:
+        """The others that have the key of a node and waited for it; nobody does any more."""
+        return [twin for twin in self.with_twins(name) if twin != name]
 
     def _waits_again(self, name: str) -> bool:
         """Is something that a node reads just being made again? Then it goes on after that; never, if that failed."""

@@ -14,7 +14,7 @@ from plait.core.records import Artifact, part_of
 from plait.core.sources import Ambient, Collect, Const, Flat, Output, Param, Source
 from plait.core.step import Step
 from plait.errors import ArtifactLost, GraphError, NodeFailed, PlaitError
-from plait.runtime.reading import AsText, Missing, Reading
+from plait.runtime.reading import AsText, Missing, Reading, check_run
 from plait.runtime.request import MEMORY, State
 
 if TYPE_CHECKING:
@@ -234,10 +234,7 @@ class Run(Generic[R_co]):
             failure = NodeFailed.of(node, state.failures[node], self._reading.item(node))
             failure.run = self
             raise failure
-        if node in state.because:
-            raise PlaitError(f"{node} was not run, because {state.because[node]} failed")
-        if node in state.unchosen:
-            raise PlaitError(f"{node} was not run, because {state.unchosen[node]}")
+        check_run(state, node)
         artifact = state.artifacts.get(node)
         if artifact is None:
             self._reading.check_item(node)

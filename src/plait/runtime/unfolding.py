@@ -249,7 +249,7 @@ class Growth:
         if ended.error is not None:
             self.failing.failed_for_good(ended.name, ended.error)
         else:
-            self.failing.skip([ended.name, *work.frontier.after(ended.name)], ended.because)
+            self.failing.skip([ended.name, *self.failing.behind(ended.name)], ended.because)
 
 
 def named(piece: Piece, known: Callable[[Any], str | None], digests: Digests) -> Digest:
