@@ -44,6 +44,7 @@ class Codec(Protocol):
         """Will `read` map the file of this value? Then it is written as it is, and its file is what is handed on.
 
         So no copy is made of it. What is written of such a value must be what would be written of its canonical form.
+        Where `digest` tells the stream of that file as a whole (`Stream.file`), its bytes are hashed only once.
         """
         ...
 
@@ -75,7 +76,10 @@ class Blobs(Protocol):
     private: bool  # nobody else can write to it
 
     def put(self, write: Callable[[BinaryIO], None]) -> tuple[str, int]:
-        """Keeps what `write` writes, whole or not at all: the name of the blob, and its size in bytes."""
+        """Keeps what `write` writes, whole or not at all: the name of the blob, and its size in bytes.
+
+        The name is the BLAKE3 of these bytes, in hexadecimal: values are named by it.
+        """
         ...
 
     def path(self, blob: str, suffix: str = "", *, fresh: bool = False) -> Path:

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from plait.codecs.numpy import create
+from plait.codecs.numpy import create, npy
+from plait.core.values import Stream, Values
 from plait.ports import UnwritableError
 from plait.testing.codecs import Box, digest, form
 
@@ -48,6 +50,59 @@ def test_the_layout_does_not_count(layout: str, array: Any) -> None:
     other = LAYOUTS[layout](array)
     assert digest(other) == digest(array)
     assert bits(NUMPY.canonical(other)) == bits(NUMPY.canonical(array))
+
+
+LONG = [*"?bBhHiIlLefdFDgG", "S7", "U5", "M8[ns]", "m8[D]", "V9", "S140000"]
+
+
+@pytest.mark.parametrize("dtype", LONG)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_layout_of_a_long_array_does_not_count(layout: str, dtype: str) -> None:
+    size = np.dtype(dtype).itemsize
+    content = np.arange(360_000 // size // 4 * size * 4, dtype=np.uint8) & (1 if dtype == "?" else 63)
+    array = np.frombuffer(content.tobytes() if size < 1000 else bytes(size - 1) + b"1", dtype)
+    array = array.reshape(4, -1) if size < 1000 else array.reshape(())
+    assert array.nbytes >= npy.MAPPED
+    other = LAYOUTS[layout](array)
+    assert digest(other) == digest(array)
+    assert digest(NUMPY.canonical(other)) == digest(array)
+    assert digest(NUMPY.read(written(other))) == digest(array)
+    raw = bytearray(array.tobytes())
+    raw[0 if dtype in [*"gG"] else -1] ^= 1
+    last = np.frombuffer(raw, dtype).reshape(array.shape)
+    assert digest(last) != digest(array)
+    if array.ndim:
+        assert digest(array.reshape(2, -1)) != digest(array), "its shape counts"
+
+
+@pytest.mark.parametrize("dtype", [one for one in LONG if one not in "gG"])
+def test_a_long_array_is_named_by_the_hash_of_its_file(dtype: str) -> None:
+    size = np.dtype(dtype).itemsize
+    array = np.frombuffer(bytes(200_000 // size * size), dtype)
+    asked: list[object] = []
+
+    def pieces() -> Any:
+        asked.append(1)
+        yield b"other bytes"
+
+    values = Values([NUMPY], lambda _: b"")
+    blob = blake3(written(array)).hexdigest()
+    assert values.digest_of_file(array, blob) == values.digest(array) == digest(array)
+    assert values.digest_of_file([array], blake3(b"").hexdigest()) == values.digest([array]), "only of the value itself"
+    stream = Stream(rigid=False, written=b"7" * 32)
+    stream.file(11, pieces())
+    assert not asked and stream.items, "nothing is hashed once more"
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3, 4), (10**6, 1), (1,) * 30])
+@pytest.mark.parametrize("dtype", ["<f8", ">i4", "|S3", "<M8[ns]", [("a", "<i4"), ("b", "<f8", (2,))]])
+def test_the_head_of_a_file_is_one_that_numpy_reads(shape: tuple[int, ...], dtype: Any) -> None:
+    head = npy.head(np.dtype(dtype), shape)
+    assert len(head) % 64 == 0 and head[-1:] == b"\n"
+    file = io.BytesIO(head)
+    assert np.lib.format.read_magic(file) == (1, 0)
+    assert np.lib.format.read_array_header_1_0(file) == (shape, False, np.dtype(dtype))
+    assert file.tell() == len(head)
 
 
 @given(array=hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, min_side=0)))

@@ -69,7 +69,7 @@ def values() -> dict[str, Any]:
         "records": np.array([(1, 2.5)], [("a", "i4"), ("b", "f8")]), "objects": np.array(["a", None, (1,)], object),
         "frame": frame, "series": frame["f"], "index": frame.index, "categories": pd.Categorical(["a", "b", "a"], ordered=True).rename_categories(["a", "b"]).codes,
         "array within": Point(np.asfortranarray(np.arange(6, dtype="f8").reshape(2, 3))), "table": table, "arrow array": table["b"].chunk(0),
-        "sparse": scipy.sparse.csr_array(np.array([[0, 1.5], [2, 0]])),
+        "long array": np.arange(40_000, dtype="f8").reshape(-1, 4), "sparse": scipy.sparse.csr_array(np.array([[0, 1.5], [2, 0]])),
     }  # fmt: skip
 
 

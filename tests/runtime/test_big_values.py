@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from plait import Pipeline, step
+from plait.core.values import Stream
 
 SIZE = 32 << 20  # bytes
 linux = pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc of Linux")
@@ -57,6 +58,34 @@ def test_a_big_array_is_handed_on_as_its_file(name, tmp_path):
     value = run(name, store=tmp_path)[name]
     assert is_mapped(value) and not value.flags.writeable and value.flags.c_contiguous
     assert value.tobytes() == run(name, store=tmp_path)[name].tobytes()
+
+
+@step
+def summed(array: np.ndarray) -> float:
+    return float(array.sum())
+
+
+def test_an_array_that_was_made_and_one_that_is_given_have_one_name(tmp_path):
+    made = Pipeline("made", [array, summed]).run(store=tmp_path, listeners=[])
+    alone = Pipeline("alone", [summed])
+    for given in (array.fn(), array.fn().astype(">f8"), np.repeat(array.fn(), 2)[::2]):
+        again = alone.run(array=given, store=tmp_path, listeners=[])
+        assert again.states["summed"] == "hit" and again["summed"] == made["summed"]
+    other = array.fn()
+    other[-1] += 1
+    assert alone.run(array=other, store=tmp_path, listeners=[]).states["summed"] == "run"
+
+
+def test_the_bytes_of_a_big_array_are_hashed_once(tmp_path, monkeypatch):
+    known = []
+
+    def file(self, size, buffers, real=Stream.file):
+        known.append(bool(self._written))
+        real(self, size, buffers)
+
+    monkeypatch.setattr(Stream, "file", file)
+    run("array", store=tmp_path)
+    assert known == [True]
 
 
 def test_a_big_frame_is_handed_on_as_its_file(tmp_path):

@@ -55,7 +55,10 @@ class UnnamedError(Exception):
 class Encoder:
     """One walk over one value."""
 
-    def __init__(self, writer: Callable[[type, object], Writer], follow: Follow) -> None:
+    def __init__(
+        self, writer: Callable[[type, object], Writer], follow: Follow, written: tuple[object, bytes] = (None, b"")
+    ) -> None:
+        self.written = written  # a value whose file was written, and the hash of that
         self._writer = writer
         self.token = follow
         self.rigid = False  # are we within an object that is kept as it is?

@@ -49,11 +49,12 @@ class Kind(Protocol):
 class Stream:
     """Where a codec writes what makes a value itself; each item is framed, so that items cannot run together."""
 
-    __slots__ = ("items", "rigid")
+    __slots__ = ("_written", "items", "rigid")
 
-    def __init__(self, *, rigid: bool) -> None:
+    def __init__(self, *, rigid: bool, written: bytes = b"") -> None:
         self.rigid = rigid  # within an object that is not rebuilt: then the layout of the value counts
         self.items: list[object] = []
+        self._written = written  # the hash of the file that the codec wrote of the value, where it did
 
     def value(self, value: object) -> None:
         """A value within the value: a name, an index, an element."""
@@ -66,7 +67,7 @@ class Stream:
         """The bytes of a contiguous buffer, however large; they are hashed where they are."""
         view = memoryview(buffer).cast("B")
         threads = _threads if len(view) >= PARALLEL else 1
-        self._hashed(len(view), blake3(view, max_threads=threads))
+        self._add(len(view), blake3(view, max_threads=threads).digest())
 
     def buffers(self, buffers: Iterable[Any]) -> None:
         """Several buffers, as if they were one; so what has to be copied first need not be copied whole."""
@@ -75,10 +76,20 @@ class Stream:
             view = memoryview(buffer).cast("B")
             hasher.update(view)
             size += len(view)
-        self._hashed(size, hasher)
+        self._add(size, hasher.digest())
 
-    def _hashed(self, size: int, hasher: blake3) -> None:
-        self.items.append(Raw(b"#" + size.to_bytes(8, "little") + hasher.digest()))
+    def file(self, size: int, buffers: Iterable[Any]) -> None:
+        """As `buffers`, for such as are all of the file that the codec writes of the value: that is hashed once."""
+        if self._written:
+            self._add(size, self._written)
+            return
+        hasher = blake3(max_threads=_threads if size >= PARALLEL else 1)
+        for buffer in buffers:
+            hasher.update(memoryview(buffer).cast("B"))
+        self._add(size, hasher.digest())
+
+    def _add(self, size: int, hashed: bytes) -> None:
+        self.items.append(Raw(b"#" + size.to_bytes(8, "little") + hashed))
 
 
 class Values:
@@ -94,10 +105,14 @@ class Values:
         leaf = LEAVES.get(type(value))
         return named(self.encode(value, self._follow) if leaf is None else leaf(value))
 
-    def encode(self, value: object, follow: Follow) -> bytes:
+    def digest_of_file(self, value: object, blob: str) -> Digest:
+        """The name of a value whose file was written: the hash of that file is the name of its blob."""
+        return named(self.encode(value, self._follow, bytes.fromhex(blob)))
+
+    def encode(self, value: object, follow: Follow, written: bytes = b"") -> bytes:
         """The bytes that make a value itself; `follow` names the functions and classes in it."""
         try:
-            return Encoder(self._writer, follow).encode(value)
+            return Encoder(self._writer, follow, (value, written)).encode(value)
         except UnnamedError as unnamed:
             path, reason = _shortened(unnamed.path), unnamed.reason
             raise FingerprintError(f"{path or 'it'} has no content to name: {reason}") from unnamed.__cause__
@@ -188,7 +203,8 @@ def _named_tuple(encoder: Encoder, value: Any) -> Expanded:
 
 
 def _by_kind(kind: Kind, encoder: Encoder, value: object) -> Expanded:
-    stream = Stream(rigid=encoder.rigid)
+    whose, written = encoder.written
+    stream = Stream(rigid=encoder.rigid, written=written if value is whose else b"")
     try:
         kind.digest(value, stream)
     except FingerprintError as error:

@@ -58,6 +58,7 @@ class Naming:
         self._homes: dict[Definition, str] = {}
         self._draws: dict[Definition, frozenset[str] | None] = {}
         self.digest = self._values.digest
+        self.digest_of_file = self._values.digest_of_file
         self.parts_digest = self._values.parts_digest
 
     def __reduce__(self) -> Any:

@@ -131,9 +131,9 @@ class Vault:
             return self.files.artifact(value), value
         digest, canonical = Digest(BY_KEY + key), value
         try:
-            content = self.naming.digest(value)
-            if self.codec(value).maps(value) and (mapped := self._mapped(value, content)) is not None:
+            if self.codec(value).maps(value) and (mapped := self._mapped(value)) is not None:
                 return mapped
+            content = self.naming.digest(value)
             canonical = _attempt(self.canonical, value)
             digest = content  # only now: what is not canonical is no more than how it was made
             return self._keep(canonical, digest), canonical
@@ -142,12 +142,13 @@ class Vault:
             warn_once(UnnamedResult, said)
             return Artifact(digest, "memory"), canonical
 
-    def _mapped(self, value: Any, digest: Digest) -> tuple[Artifact, Any] | None:
+    def _mapped(self, value: Any) -> tuple[Artifact, Any] | None:
         """Writes a long value as it is, and hands on its file, so that no copy of it is made; none if it cannot be."""
         codec = self.codec(value)
         with suppress(UnwritableError, ArtifactLost):
-            artifact = self._write(digest, codec, value, long=True)
-            return artifact, codec.read(self.blobs.path(artifact.blob, fresh=True))
+            artifact = self._write(Digest(""), codec, value, long=True)
+            mapped = codec.read(self.blobs.path(artifact.blob, fresh=True))
+            return artifact._replace(digest=self.naming.digest_of_file(value, artifact.blob)), mapped
         return None
 
     def _keep(self, canonical: Any, digest: Digest) -> Artifact:

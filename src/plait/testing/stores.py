@@ -18,6 +18,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from blake3 import blake3
+
 from plait.core.digest import Digest, Key, digest
 from plait.core.records import Acceptance, Artifact, Record, hit_of
 from plait.errors import ArtifactLost
@@ -68,6 +70,7 @@ def check_a_blob_comes_back(open_store: Open) -> None:
 def check_equal_bytes_have_one_name(open_store: Open) -> None:
     store = open_store()
     assert put(store, b"one") == put(store, b"one") != put(store, b"two")
+    assert put(store, b"one") == blake3(b"one").hexdigest(), "the name of a blob is the BLAKE3 of its bytes"
 
 
 def check_a_writer_may_go_back(open_store: Open) -> None:

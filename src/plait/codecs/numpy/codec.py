@@ -7,6 +7,7 @@ count, so all of them are given up when it is made canonical: sums over another 
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, TypeAlias
 
@@ -113,11 +114,23 @@ class Numpy:
 
 
 def _digest(array: "Array", stream: Stream) -> None:
+    import numpy as np
+
     stream.value((_described(array.dtype), array.shape))
     if stream.rigid:  # the object around it keeps its layout, so its layout counts
         stream.text("F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C")
         stream.text(array.dtype.str)
-    _elements(array, stream)
+    if not npy.is_plain(array):
+        _elements(array, stream)
+        return
+    little = ordered(array.dtype, "<")
+    head = npy.head(little, array.shape)
+    same = array.flags.c_contiguous and array.dtype == little
+    pieces = chain([head], [array.reshape(-1).view(np.uint8).data] if same else _pieces(np.atleast_1d(array)))
+    if sys.byteorder == "little":  # what is written is in the order of the machine
+        stream.file(len(head) + array.nbytes, pieces)
+    else:
+        stream.buffers(pieces)
 
 
 def _described(dtype: "np.dtype[Any]") -> Any:

@@ -18,6 +18,9 @@ MAPPED: Final = 1 << 17  # shorter files are read whole: the number of mappings 
 _CHUNK: Final = 1 << 26  # some systems write no more than 2 GiB at once
 _PIECE: Final = 1 << 22  # of an array that lies otherwise, so much is put in order at once
 _HEAD: Final = 1 << 17
+_MAGIC: Final = b"\x93NUMPY\x01\x00"
+_OWN_TYPES: Final = 256  # from here on, the numbers of dtypes are those of other packages
+_ALIGNED: Final = 64  # bytes, to which numpy fills the head up
 
 
 def check_writable(dtype: "np.dtype[Any]") -> None:
@@ -34,17 +37,36 @@ def check_writable(dtype: "np.dtype[Any]") -> None:
         raise UnwritableError(f"the format has no word for {dtype!r}")
 
 
+def head(dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> bytes:
+    """What the file of an array begins with.
+
+    Versions of numpy leave more or less space in it for another shape. The names of arrays stand on it, so it is made
+    here: as short as it can be.
+    """
+    import numpy as np
+
+    said = f"{{'descr': {np.lib.format.dtype_to_descr(dtype)!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+    size = -(-(len(_MAGIC) + 2 + len(said) + 1) // _ALIGNED) * _ALIGNED - len(_MAGIC) - 2
+    try:
+        return _MAGIC + size.to_bytes(2, "little") + said.ljust(size - 1).encode("latin1") + b"\n"
+    except (ValueError, OverflowError) as error:
+        raise UnwritableError("the names of its fields do not fit into the header") from error
+
+
+def is_plain(array: "Array") -> bool:
+    """Is it large, and its elements bytes in a row, all of which count? Then it is named by its file."""
+    dtype = array.dtype
+    known = dtype.kind in "biufcmMSUV" and dtype.num < _OWN_TYPES
+    noise = dtype.names or dtype.char in "gG"  # most machines have some in each long double
+    return array.nbytes >= MAPPED and known and not (noise or dtype.metadata)
+
+
 def write(array: "Array", file: BinaryIO) -> None:
     """Writes an array in C order and native byte order, without a copy of it where it lies so."""
     import numpy as np
 
-    head, native = io.BytesIO(), ordered(array.dtype, "=")
-    about = {"descr": np.lib.format.dtype_to_descr(native), "fortran_order": False, "shape": array.shape}
-    try:
-        np.lib.format.write_array_header_1_0(head, about)
-    except ValueError as error:
-        raise UnwritableError("the names of its fields do not fit into the header") from error
-    file.write(head.getvalue())
+    native = ordered(array.dtype, "=")
+    file.write(head(native, array.shape))
     if array.nbytes and array.flags.c_contiguous and array.dtype == native:
         flat = array.reshape(-1).view(np.uint8).data
         for start in range(0, len(flat), _CHUNK):
