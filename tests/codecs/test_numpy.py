@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from plait import Pipeline, step
 from plait.codecs.numpy import create, npy
-from plait.core.values import Stream, Values
+from plait.core.values import Stream, Values, Written
 from plait.ports import UnwritableError
 from plait.testing.codecs import Box, digest, form
 
@@ -87,11 +88,48 @@ def test_a_long_array_is_named_by_the_hash_of_its_file(dtype: str) -> None:
 
     values = Values([NUMPY], lambda _: b"")
     blob = blake3(written(array)).hexdigest()
-    assert values.digest_of_file(array, blob) == values.digest(array) == digest(array)
-    assert values.digest_of_file([array], blake3(b"").hexdigest()) == values.digest([array]), "only of the value itself"
-    stream = Stream(rigid=False, written=b"7" * 32)
+    known = "numpy", len(written(array)), blob
+    assert values.digest_of_file(array, *known) == values.digest(array) == digest(array)
+    stream = Stream(rigid=False, written=Written(array, "numpy", 11, b"7" * 32))
     stream.file(11, pieces())
     assert not asked and stream.items, "nothing is hashed once more"
+    other = blake3(b"of something else").hexdigest()
+    assert values.digest_of_file(array, "numpy", known[1], other) != digest(array), "else this says nothing"
+    assert values.digest_of_file([array], "numpy", known[1], other) == values.digest([array]), "of the value itself"
+    assert values.digest_of_file(array, "another", known[1], other) == digest(array), "written by the codec that names"
+    assert values.digest_of_file(array, "numpy", known[1] + 6, other) == digest(array), "that, and nothing more"
+
+
+@pytest.mark.parametrize("value", [np.bytes_(b"a" * 200_000), np.str_("a" * 50_000), np.void(b"a" * 200_000)])
+def test_a_long_scalar_has_one_name(value: Any, tmp_path: Path) -> None:
+    @step(version=type(value).__name__)
+    def long(n: int) -> object:
+        return value
+
+    @step
+    def used(long: object) -> str:
+        return type(long).__name__
+
+    assert value.nbytes >= npy.MAPPED
+    made = Pipeline("made", [long, used]).run(n=1, store=tmp_path, listeners=[])
+    again = Pipeline("again", [used]).run(long=value, store=tmp_path, listeners=[])
+    assert again.states["used"] == "hit" and made["used"] == type(value).__name__
+
+
+def test_types_of_other_packages_are_told_apart() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    names = ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3b11fnuz", "int4", "uint4"]
+    for count in (4, 200_000):
+        arrays = [np.zeros(count, getattr(ml_dtypes, name)) for name in names]
+        arrays += [np.zeros(count, "V1"), np.zeros(count, "V2"), np.zeros(count, "u1"), np.zeros(count, "f2")]
+        assert len({*map(digest, arrays)}) == len(arrays)
+        assert len({digest(array.view([("a", array.dtype)])) for array in arrays}) == len(arrays)
+
+
+def test_text_with_a_word_for_what_is_missing_is_another_type() -> None:
+    kinds = [np.dtypes.StringDType(), *(np.dtypes.StringDType(na_object=one) for one in ("", None, float("nan"), "a"))]
+    arrays = [np.array(["a", "b"], kind) for kind in kinds]
+    assert len({*map(digest, arrays)}) == len(arrays)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 4), (10**6, 1), (1,) * 30])

@@ -55,10 +55,8 @@ class UnnamedError(Exception):
 class Encoder:
     """One walk over one value."""
 
-    def __init__(
-        self, writer: Callable[[type, object], Writer], follow: Follow, written: tuple[object, bytes] = (None, b"")
-    ) -> None:
-        self.written = written  # a value whose file was written, and the hash of that
+    def __init__(self, writer: Callable[[type, object], Writer], follow: Follow, written: Any = None) -> None:
+        self.written = written  # for the writers: what is known of a file of the value
         self._writer = writer
         self.token = follow
         self.rigid = False  # are we within an object that is kept as it is?

@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from blake3 import blake3
 
@@ -37,6 +37,18 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_alone)
 
 
+class Written(NamedTuple):
+    """The file of a value, as a codec wrote it."""
+
+    value: object
+    codec: str
+    size: int
+    hash: bytes
+
+
+_NOTHING = Written(None, "", 0, b"")
+
+
 class Kind(Protocol):
     """What naming needs to know of a codec."""
 
@@ -51,10 +63,10 @@ class Stream:
 
     __slots__ = ("_written", "items", "rigid")
 
-    def __init__(self, *, rigid: bool, written: bytes = b"") -> None:
+    def __init__(self, *, rigid: bool, written: Written = _NOTHING) -> None:
         self.rigid = rigid  # within an object that is not rebuilt: then the layout of the value counts
         self.items: list[object] = []
-        self._written = written  # the hash of the file that the codec wrote of the value, where it did
+        self._written = written
 
     def value(self, value: object) -> None:
         """A value within the value: a name, an index, an element."""
@@ -80,8 +92,8 @@ class Stream:
 
     def file(self, size: int, buffers: Iterable[Any]) -> None:
         """As `buffers`, for such as are all of the file that the codec writes of the value: that is hashed once."""
-        if self._written:
-            self._add(size, self._written)
+        if self._written.size == size:
+            self._add(size, self._written.hash)
             return
         hasher = blake3(max_threads=_threads if size >= PARALLEL else 1)
         for buffer in buffers:
@@ -105,14 +117,14 @@ class Values:
         leaf = LEAVES.get(type(value))
         return named(self.encode(value, self._follow) if leaf is None else leaf(value))
 
-    def digest_of_file(self, value: object, blob: str) -> Digest:
-        """The name of a value whose file was written: the hash of that file is the name of its blob."""
-        return named(self.encode(value, self._follow, bytes.fromhex(blob)))
+    def digest_of_file(self, value: object, codec: str, size: int, blob: str) -> Digest:
+        """The name of a value whose file a codec wrote: the hash of that file is the name of its blob."""
+        return named(self.encode(value, self._follow, Written(value, codec, size, bytes.fromhex(blob))))
 
-    def encode(self, value: object, follow: Follow, written: bytes = b"") -> bytes:
+    def encode(self, value: object, follow: Follow, written: Written = _NOTHING) -> bytes:
         """The bytes that make a value itself; `follow` names the functions and classes in it."""
         try:
-            return Encoder(self._writer, follow, (value, written)).encode(value)
+            return Encoder(self._writer, follow, written).encode(value)
         except UnnamedError as unnamed:
             path, reason = _shortened(unnamed.path), unnamed.reason
             raise FingerprintError(f"{path or 'it'} has no content to name: {reason}") from unnamed.__cause__
@@ -203,8 +215,9 @@ def _named_tuple(encoder: Encoder, value: Any) -> Expanded:
 
 
 def _by_kind(kind: Kind, encoder: Encoder, value: object) -> Expanded:
-    whose, written = encoder.written
-    stream = Stream(rigid=encoder.rigid, written=written if value is whose else b"")
+    written = encoder.written
+    its_own = written is not None and written.value is value and written.codec == kind.name
+    stream = Stream(rigid=encoder.rigid, written=written if its_own else _NOTHING)
     try:
         kind.digest(value, stream)
     except FingerprintError as error:

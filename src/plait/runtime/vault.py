@@ -148,7 +148,8 @@ class Vault:
         with suppress(UnwritableError, ArtifactLost):
             artifact = self._write(Digest(""), codec, value, long=True)
             mapped = codec.read(self.blobs.path(artifact.blob, fresh=True))
-            return artifact._replace(digest=self.naming.digest_of_file(value, artifact.blob)), mapped
+            digest = self.naming.digest_of_file(value, codec.name, artifact.size, artifact.blob)
+            return artifact._replace(digest=digest), mapped
         return None
 
     def _keep(self, canonical: Any, digest: Digest) -> Artifact:

@@ -84,7 +84,9 @@ class Numpy:
         return locked(value).view()
 
     def maps(self, value: Any, /) -> bool:
-        return value.nbytes >= npy.MAPPED and value.dtype.names is None and type(value).__name__ != "MaskedArray"
+        if sys.modules["numpy"].ma.MaskedArray is type(value) or isinstance(value, sys.modules["numpy"].generic):
+            return False
+        return bool(value.nbytes >= npy.MAPPED) and value.dtype.names is None
 
     def write(self, value: Any, file: BinaryIO, /) -> None:
         import numpy as np
@@ -137,7 +139,10 @@ def _described(dtype: "np.dtype[Any]") -> Any:
     """What a dtype is on any machine: without its byte order."""
     described: Any = ordered(dtype, "<").str
     if dtype.kind == "T":
-        described = "T", dtype.coerce, getattr(dtype, "na_object", "")  # type: ignore[attr-defined]
+        missing = [dtype.na_object] if hasattr(dtype, "na_object") else []
+        described = "T", dtype.coerce, missing  # type: ignore[attr-defined]
+    elif not npy.is_own(dtype):  # what numpy says of such types is no more than their size
+        described = dtype.type.__module__, dtype.type.__qualname__, described
     if dtype.subdtype is not None:
         described = _described(dtype.base), dtype.shape
     if dtype.names is not None and dtype.fields is not None:

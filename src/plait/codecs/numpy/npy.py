@@ -56,9 +56,14 @@ def head(dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> bytes:
 def is_plain(array: "Array") -> bool:
     """Is it large, and its elements bytes in a row, all of which count? Then it is named by its file."""
     dtype = array.dtype
-    known = dtype.kind in "biufcmMSUV" and dtype.num < _OWN_TYPES
+    known = dtype.kind in "biufcmMSUV" and is_own(dtype)
     noise = dtype.names or dtype.char in "gG"  # most machines have some in each long double
     return array.nbytes >= MAPPED and known and not (noise or dtype.metadata)
+
+
+def is_own(dtype: "np.dtype[Any]") -> bool:
+    """Is it one of numpy itself, and not of another package?"""
+    return 0 <= dtype.num < _OWN_TYPES
 
 
 def write(array: "Array", file: BinaryIO) -> None:

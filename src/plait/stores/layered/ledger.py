@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from plait.core.digest import Digest, Key
-from plait.core.records import Acceptance, Hit, Record, hit_of, refers
+from plait.core.records import Acceptance, Hit, Record, refers
 from plait.errors import StoreError
 from plait.lines import dumps
 from plait.ports import Ledger, RunRow
@@ -51,21 +51,22 @@ class LayeredLedger:
 
     def find(self, keys: Collection[Key]) -> Mapping[Key, Record]:
         """The records that are known of some keys: our own first, but for what we only accepted."""
-        return self._of_both(keys, self._near.find, self._mirror.ledger.find, lambda record: record)
+        return self._of_both(keys, self._near.find, self._mirror.ledger.find)
 
     def hits(self, keys: Collection[Key]) -> Mapping[Key, Hit]:
         """What `find` finds, as far as a run goes by it."""
-        return self._of_both(keys, self._near.hits, self._mirror.ledger.hits, hit_of)
+        return self._of_both(keys, self._near.hits, self._mirror.ledger.hits)
 
     def _of_both(
         self,
         keys: Collection[Key],
         ours: Callable[[Collection[Key]], Mapping[Key, T]],
         theirs: Callable[[Collection[Key]], Mapping[Key, T]],
-        of: Callable[[Record], T],
     ) -> dict[Key, T]:
         found = dict(ours(keys))
-        vouched = {one.record.key for one in self._near.accepted() if found.get(one.record.key) == of(one.record)}
+        accepted = {one.record.key: one.record for one in self._near.accepted() if one.record.key in found}
+        records = self._near.find(list(accepted)) if accepted else {}
+        vouched = {key for key, record in accepted.items() if records.get(key) == record}
         missing = [key for key in keys if key not in found or key in vouched]
         if missing:
             found.update({key: one for key, one in theirs(missing).items() if self._believes(one)})

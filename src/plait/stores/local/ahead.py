@@ -17,7 +17,7 @@ from plait.stores.local.index import Index
 
 _LEAST, _MOST = 4, 512  # hits
 _LASTS = 1.0  # seconds
-_PACKS = 64  # that are read at once
+_AT_ONCE = 4096  # hits that are read out of packs
 
 
 class Ahead:
@@ -77,11 +77,12 @@ class Ahead:
 def together(index: Index, first: bytes, keys: Collection[Key]) -> dict[Key, Hit]:
     """What packs say of many keys at once, from that of the first short one on."""
     place, wanted, hits = index.place(first), {*keys}, dict[Key, Hit]()
-    worth = 2 * len(wanted) // packs.HITS + 2  # packs; with more of them, most of what is read is not asked for
+    worth = 2 * len(wanted) + packs.HITS  # hits; with more of them, most of what is read is not asked for
     while place is not None and worth > 0 and len(hits) < len(wanted):
-        found = index.packed(place, min(worth, _PACKS))
+        found = index.packed(place, min(worth, _AT_ONCE))
         hits.update((hit.key, hit) for pack in found for hit in pack.hits() if hit.key in wanted)
-        place, worth = (found[-1].last + 1, worth - len(found)) if found else (None, 0)
+        worth -= _AT_ONCE
+        place = found[-1].last + 1 if found else None
     return hits
 
 
@@ -90,13 +91,12 @@ def _following(index: Index, key: bytes, size: int) -> tuple[list[bytes], list[H
 
     And all their short keys, those of a pack as they are in it: one after the other.
     """
-    place = index.place(key)
-    if place is None:
-        return [], []
-    found = index.packed(place, -(-size // packs.HITS))
-    hits = [hit for pack in found for hit in pack.hits()]
-    if hits:
-        return [pack.keys for pack in found], hits
+    if size >= packs.HITS:  # else most of a pack would be held, and not asked for
+        place = index.place(key)
+        found = [] if place is None else index.packed(place, size)
+        hits = [hit for pack in found for hit in pack.hits()]
+        if 2 * len(hits) >= size:  # else there is a gap, and rows go on behind it
+            return [pack.keys for pack in found], hits
     rows = index.following(key, size)
     records = records_of(segments.bodies(rows.values()))
     return [*rows], [hit_of(record) for record in records if record is not None]

@@ -113,7 +113,7 @@ def _index(layout: Layout) -> Iterator[Found]:
 def _says_the_same(layout: Layout) -> bool:
     try:
         with closing(connect(layout.index)) as index:
-            before = set(index.contents()) if index.is_sound() else None
+            before = set(index.contents()) if index.is_sound() and index.agrees() else None
         with closing(recovery.opened(layout)) as index, closing(recovery.in_memory(layout)) as right:
             return before is not None and before <= set(right.contents()) == set(index.contents())
     except sqlite.errors():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 VERSION = 4
 _ATTEMPTS = 3
 _AT_ONCE = 500  # keys in one query
+_FEW = 8  # of many keys, so many may be missing before one that shows where the others are
 _SHORT = 16  # bytes of a short key
 _FALSE = "it holds records that are not what was kept"
 
@@ -40,12 +41,13 @@ CREATE TABLE runs (id BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEG
 CREATE INDEX runs_by_start ON runs (started);
 CREATE TABLE accepted (key BLOB NOT NULL UNIQUE, stamp INTEGER NOT NULL, writer INTEGER NOT NULL, entry BLOB NOT NULL);
 """
-_TABLES = ("packs", "segments", "records", "code", "runs", "accepted")  # in the order in which they are emptied
+_TABLES = ("packs", "segments", "records", "code", "runs", "accepted")
 _FIND = "SELECT crc, entry FROM records WHERE key "
 _FIND_ONE = _FIND + "= ?"
 _FROM = """
 SELECT key, crc, entry FROM records WHERE id >= (SELECT id FROM records WHERE key = ?) ORDER BY id LIMIT ?
 """
+_ADDED = "SELECT key FROM records WHERE id >= ? ORDER BY id"
 _BETWEEN = "SELECT key, entry FROM records WHERE id BETWEEN ? AND ? ORDER BY id"
 # cast, since damaged rows may hold anything
 _UNFINISHED = """
@@ -181,7 +183,8 @@ class Index:
         Neighbours are read in a fifth of the time that it takes to look for each. Gives the keys that are left.
         """
         wanted = set(keys)
-        rows = self._connection.execute(_FROM, (keys[0], len(keys)))
+        first = next((key for key in keys[:_FEW] if self.place(key) is not None), keys[0])
+        rows = self._connection.execute(_FROM, (first, len(keys)))
         near = {key: (crc, entry) for key, crc, entry in rows if key in wanted}
         return [key for key in keys if key not in near], list(near.values())
 
@@ -215,11 +218,15 @@ class Index:
         return None if row is None else row[0]
 
     def packed(self, place: int, limit: int) -> list[Pack]:
-        """The pack that has a row, and those after it; none, if it is in no pack. `sqlite3.Error` if any is damaged."""
+        """The pack that has a row, and those that follow without a gap: about so many hits, or none.
+
+        `sqlite3.Error` if one of them is damaged.
+        """
         found = list(map(Pack._make, self._connection.execute(packs.FIND, {"id": place, "limit": limit})))
         if not all(map(Pack.is_sound, found)):
             raise sqlite.damaged(_FALSE)
-        return found
+        gaps = (at for at in range(1, len(found)) if found[at].first != found[at - 1].last + 1)
+        return found[: next(gaps, len(found))]
 
     def changes(self) -> int:
         """Another number after others have written."""
@@ -255,12 +262,14 @@ class Index:
                 self._pack(last + 1, [key for key, *_ in rows.records], rows.hits)
 
     def _pack(self, first: int, keys: Sequence[bytes], hits: Sequence[Hit]) -> None:
-        """Packs what was added to `records` from a row on; if some of the keys were there, their packs go instead."""
-        if self._last() - first + 1 == len(keys):
-            self._connection.executemany(packs.ADD, packs.packed(first, keys, hits))
-        else:
-            places = [{"id": place} for key in keys if (place := self.place(key)) is not None]
+        """Packs what was added to `records` from a row on; the packs of keys that were there before go."""
+        if self._last() - first + 1 < len(keys):
+            added = dict.fromkeys([key for (key,) in self._connection.execute(_ADDED, (first,))])
+            places = [{"id": self.place(key)} for key in keys if key not in added]
             self._connection.executemany(packs.GONE, places)
+            by_key = dict(zip(keys, hits, strict=False))
+            keys, hits = list(added), [by_key[key] for key in added if key in by_key]
+        self._connection.executemany(packs.ADD, packs.packed(first, keys, hits))
 
     def amend(self, change: Amendment) -> None:
         """Makes all of a change or nothing. What was added or replaced meanwhile stays as it is."""
@@ -276,8 +285,10 @@ class Index:
     def emptied(self) -> Iterator[None]:
         """Begins with nothing. Others see it as it was, and wait with writing, until what is written here is whole."""
         with self._transaction():
+            self._connection.execute(packs.NO_TRIGGER)  # which would look at each row that goes
             for table in _TABLES:
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+            self._connection.execute(packs.TRIGGER)
             yield
 
     def forget(self, names: Iterable[str]) -> None:
@@ -294,9 +305,11 @@ class Index:
                 self._connection.execute("VACUUM")
 
     def is_sound(self) -> bool:
-        """Does SQLite find nothing wrong with the file, and do its packs say what its rows say?"""
-        if self._connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            return False
+        """Does SQLite find nothing wrong with the file?"""
+        return bool(self._connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+
+    def agrees(self) -> bool:
+        """Do its packs say what its rows say?"""
         return all(map(self._agrees, map(Pack._make, self._connection.execute("SELECT * FROM packs"))))
 
     def _agrees(self, pack: Pack) -> bool:

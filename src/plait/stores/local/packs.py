@@ -20,14 +20,16 @@ _SHORT = 16  # bytes of a short key
 _OF = "(SELECT first FROM packs WHERE first <= :id ORDER BY first DESC LIMIT 1) AND last >= :id"
 GONE = f"DELETE FROM packs WHERE first = {_OF}"  # noqa: S608 - ours
 # of rows that are replaced the index says so: with a trigger for these, all that is added would take longer
+TRIGGER = f"CREATE TRIGGER gone AFTER DELETE ON records BEGIN {GONE.replace(':id', 'old.id')}; END"
+NO_TRIGGER = "DROP TRIGGER gone"
 SCHEMA = (
     "CREATE TABLE packs (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, crc INTEGER NOT NULL, keys BLOB NOT NULL,"
     " hits BLOB NOT NULL)",
-    f"CREATE TRIGGER gone AFTER DELETE ON records BEGIN {GONE.replace(':id', 'old.id')}; END",
+    TRIGGER,
 )
 ADD = "INSERT INTO packs (first, last, crc, keys, hits) VALUES (?, ?, ?, ?, ?)"
 _FIRST = f"SELECT first FROM packs WHERE first = {_OF}"  # noqa: S608 - ours
-FIND = f"SELECT * FROM packs WHERE first >= ({_FIRST}) ORDER BY first LIMIT :limit"  # noqa: S608 - ours
+FIND = f"SELECT * FROM packs WHERE first >= ({_FIRST}) AND first < :id + :limit ORDER BY first"  # noqa: S608 - ours
 
 
 class Pack(NamedTuple):
@@ -41,7 +43,9 @@ class Pack(NamedTuple):
 
     def is_sound(self) -> bool:
         """Is it what was written? It may be of any types, in a damaged file."""
-        return type(self.keys) is type(self.listed) is bytes and _crc(self.keys, self.listed) == self.crc
+        if not (type(self.first) is type(self.last) is int and type(self.keys) is type(self.listed) is bytes):
+            return False
+        return _crc(self.first, self.last, self.keys, self.listed) == self.crc
 
     def hits(self) -> list[Hit]:
         """The hits, in their order; none, if this version cannot read them all."""
@@ -59,10 +63,16 @@ def packed(first: int, keys: Sequence[bytes], hits: Sequence[Hit]) -> Iterator[P
     """The packs of records whose rows stand one after the other, by their short keys and what is known of them."""
     for start in range(0, len(hits), HITS):
         some = hits[start : start + HITS]
-        listed, joined = hits_body(some), b"".join(keys[start : start + HITS])
-        if len(some) >= _LEAST and len(listed) <= _BYTES:
-            yield Pack(first + start, first + start + len(some) - 1, _crc(joined, listed), joined, listed)
+        if len(some) < _LEAST:
+            return
+        try:
+            listed, joined = hits_body(some), b"".join(keys[start : start + HITS])
+        except RecursionError:  # parts of parts of parts: they are read row by row
+            continue
+        if len(listed) <= _BYTES:
+            at = first + start, first + start + len(some) - 1
+            yield Pack(*at, _crc(*at, joined, listed), joined, listed)
 
 
-def _crc(keys: bytes, listed: bytes) -> int:
-    return crc32(listed, crc32(keys))
+def _crc(first: int, last: int, keys: bytes, listed: bytes) -> int:
+    return crc32(listed, crc32(keys, crc32(b"%d-%d" % (first, last))))
