@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from plait import attempt, each, pipeline, step
+from plait.core.addresses import node_of
 from plait.errors import NodeFailed, PlaitError
-from plait.runtime.events import Cached, Finished, Skipped, Started
+from plait.runtime.events import Cached, Finished, Lost, Skipped, Started
 from plait.stores.local import create
 
 BIG = 100_000
@@ -560,3 +561,93 @@ def test_an_item_of_a_map_that_never_came_to_be_says_why(tmp_path, world):
     for key in ("first_item[0]", ("first_item", 0)):
         with pytest.raises(PlaitError, match="first_item was not run, because lists failed"):
             run[key]
+
+
+@pipeline
+def attempted_map(n: int):
+    return kind(attempt(halved.map(each(lists(n)))))
+
+
+@pipeline
+def mapped_attempt(n: int):
+    return first_item.map(each(halved.map(each(attempt(lists(n))))))
+
+
+@pipeline
+def halves_of_lists(n: int):
+    return halved.map(each(lists(n)))
+
+
+@pipeline
+def halves_of_attempts(n: int):
+    return halved.map(each(attempt(lists(n))))
+
+
+@pytest.mark.parametrize("fail", ["fast", "keep-going"])
+@pytest.mark.parametrize(("before", "pipe"), [(halves_of_lists, attempted_map), (halves_of_attempts, mapped_attempt)])
+def test_no_run_is_ok_in_which_what_was_asked_for_was_skipped(tmp_path, world, before, pipe, fail):
+    """The items and the list that they are of are lost; what reads them was unfolded while they were there."""
+    before.run(n=BIG, store=tmp_path, listeners=[])
+    world["fails"] = True
+
+    def listen(event) -> None:
+        if isinstance(event, Started) and node_of(event.node) in ("kind", "first_item"):
+            lose()
+
+    if fail == "fast":
+        with pytest.raises(NodeFailed, match="lists: "):
+            pipe.run(n=BIG, store=tmp_path, fail=fail, listeners=[listen])
+        return
+    run = pipe.run(n=BIG, store=tmp_path, fail=fail, listeners=[listen])
+    assert not run.ok and run.states["lists"] == "failed"
+    with pytest.raises(PlaitError, match=r"lists failed|lists: "):
+        assert run.result
+    assert {node_of(name) for name in run.states} == {*pipe.graph.nodes}, "each has a state"
+
+
+@pipeline
+def of_nodes(n: int):
+    return both(halved.map(each([left(n), right(n)])))
+
+
+@pipeline
+def halves_of_nodes(n: int):
+    return halved.map(each([left(n), right(n)]))
+
+
+def test_an_item_that_is_a_node_is_made_again_with_it(tmp_path):
+    """The item and the node have one digest."""
+    halves_of_nodes.run(n=BIG, store=tmp_path, listeners=[])
+    told = []
+
+    def listen(event) -> None:
+        told.append((type(event), getattr(event, "node", "")))
+        if told[-1] == (Started, "both") and told.count((Started, "both")) == 1:
+            lose()
+
+    run = of_nodes.run(n=BIG, store=tmp_path, listeners=[listen])
+    assert run["both"].sum() == sum(range(BIG))
+    assert (Lost, "left") in told and any(what is Lost and node.startswith("halved[") for what, node in told)
+
+
+@step
+def only_for_items(n: int) -> int:
+    return n
+
+
+@step
+def item_and(rows: np.ndarray, only: int) -> float:
+    return float(rows[0] + only)
+
+
+@pipeline
+def beside_a_list(n: int):
+    return item_and.map(each(lists(n)), only_for_items(n))
+
+
+def test_what_only_items_would_have_read_says_why_it_was_not_run(tmp_path, world):
+    world["fails"] = True
+    run = beside_a_list.run(n=BIG, store=tmp_path, fail="keep-going", listeners=[])
+    assert run.states == {"lists": "failed", "only_for_items": "skipped", "item_and": "skipped"}
+    with pytest.raises(PlaitError, match="only_for_items was not run, because lists failed"):
+        run["only_for_items"]

@@ -105,9 +105,13 @@ class _Scheduler:
         work, state = self.work, self.work.state
         try:
             yield from self._rounds()
+            while not self.failing.settled():  # who attempts to read what is skipped goes on
+                yield from self._rounds()
             if self.growth is not None:
                 self.growth.ended()
                 yield from work.told
+            if self.failing.fatal is not None:
+                raise self.failing.fatal
             left = [name for name in work.frontier.needed if name not in state.states]
             if left and not state.failures:
                 raise PlaitError(f"plait stopped before {', '.join(left[:5])} could run; this is a defect of plait")

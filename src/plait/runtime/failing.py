@@ -63,7 +63,7 @@ class Failing:
         state.failures[name] = users_own(error)
         self._remember(name)
         work.told.append(Failed(name, _said(error), work.clock.steady() - work.began[name]))
-        if self.growth is not None and not self._matters(self.growth, name):
+        if self.growth is not None and not self.growth.matters(name):
             state.attempted.add(name)
         elif work.request.fail == "fast":
             if self.fatal is None:
@@ -75,22 +75,43 @@ class Failing:
         if self.growth is not None:
             self.growth.failed(name, name, error)
 
-    def _matters(self, growth: Fails, name: str) -> bool:
-        """Is the failure of a node one of the run? Also if somebody went on with its value, before that was lost."""
-        return growth.matters(name) or (name in self.work.remade and any(map(growth.matters, self.behind(name))))
-
     def skip(self, names: Iterable[str], because: str) -> None:
         """Nodes that will not run, because another one failed."""
         for name in names:
             self._skip(name, because)
 
+    def blame(self, name: str, because: str) -> None:
+        """What is skipped is asked for by others than those who attempt to: then the failure is one of the run.
+
+        So it is where somebody went on with a value that was there, and is lost, and cannot be made again.
+        """
+        work, state, growth = self.work, self.work.state, self.growth
+        if growth is None or because not in state.attempted or not growth.matters(name):
+            return
+        state.attempted.discard(because)
+        if work.request.fail == "fast" and self.fatal is None:
+            self.fatal = NodeFailed.of(because, state.failures[because], growth.item(because))
+
+    def settled(self) -> bool:
+        """Has each node a state? If not, those that have none are skipped now: they waited for what is not made again.
+
+        And that has no result, whatever it was before.
+        """
+        work, state = self.work, self.work.state
+        if not state.failures:
+            return True
+        because = next((name for name in state.failures if name in work.remade), next(iter(state.failures)))
+        for name in work.remade:
+            if name not in state.artifacts and state.states.get(name) in ("hit", "run"):
+                state.states[name], state.because[name] = "skipped", because
+                self.blame(name, because)
+        left = [name for name in work.frontier.needed if name not in state.states]
+        self.skip(left, because)
+        return not left
+
     def end(self) -> None:
-        """What was to be made again, and was not since something failed, has no result, whatever it was before."""
-        state = self.work.state
+        """The run is over."""
         self.results.doomed = not_doomed  # else each would hold the other for ever
-        for name in self.work.remade:
-            if state.failures and name not in state.artifacts and state.states.get(name) in ("hit", "run"):
-                state.states[name], state.because[name] = "skipped", next(iter(state.failures))
 
     def _remember(self, name: str) -> None:
         """What it was called with, so that it can be looked into."""
@@ -141,6 +162,7 @@ class Failing:
             state.states[name] = "skipped"
             state.because[name] = because
             self.work.told.append(Skipped(name, because))
+            self.blame(name, because)
             self.results.release(name)
             if self.growth is not None and not remade:
                 self.growth.failed(name, because, state.failures[because])

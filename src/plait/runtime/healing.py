@@ -14,13 +14,16 @@ class Healing:
         self.work, self.results = work, results
         self._tried: set[tuple[str, str]] = set()  # who could not read what, though it had been made again
 
-    def again(self, reader: str, lost: ArtifactLost) -> PlaitError | None:
-        """A reader waits until what it could not read is made again; an error, if that was done already."""
+    def again(self, reader: str, lost: ArtifactLost, *, without: str = "") -> PlaitError | None:
+        """A reader waits until what it could not read is made again; an error, if that was done already.
+
+        `without` is an item of a list that cannot be taken out of it again: it has the name of what it is made of.
+        """
         work, results = self.work, self.results
         artifacts = work.state.artifacts
         parents = work.frontier.parents[reader]
         behind = () if results.growth is None else results.growth.behind(parents)
-        names = [name for name in (*parents, *behind) if self._lacks(name, lost.digest)]
+        names = [name for name in (*parents, *behind) if name != without and self._lacks(name, lost.digest)]
         if not names or any(name in work.remade and name in artifacts for name in names):
             return self._once_more(reader, lost)
         producer = names[0]
@@ -46,7 +49,7 @@ class Healing:
             if results.growth is None or not results.growth.write(piece, again=True):
                 return self._once_more(reader, lost)
         except ArtifactLost as deeper:
-            return self.again(reader, deeper)
+            return self.again(reader, deeper, without=piece)
         except PlaitError as error:
             return error
         work.ready.push([reader])

@@ -139,17 +139,30 @@ class Growth:
         seen = {node_of(name) for name in state.states}
         failed = {node_of(name): name for name in reversed(state.failures)}
         said = unchosen(graph, self.unfolding.chosen_by)
-        for name in graph.nodes:
-            if name in seen:
-                continue
+        ended = {name: name for name in state.failures} | state.because  # those that do not run, and why
+        stopped = {node_of(name): because for name, because in ended.items() if because not in state.attempted}
+        unseen = [name for name in graph.nodes if name not in seen]
+        for name in unseen if failed else ():  # what they read has failed
             before = [node for node in graph.needed([name]) if node in failed] if name in work.request.needed else []
             if before:
-                state.states[name], state.because[name] = "skipped", failed[before[0]]
-                work.told.append(Skipped(name, failed[before[0]]))
-            elif name in said:
+                self._skipped(name, failed[before[0]])
+                if failed[before[0]] not in state.attempted:
+                    stopped[name] = failed[before[0]]
+        for name in unseen:
+            if name in state.states:
+                continue
+            if name in said:
                 state.states[name], state.unchosen[name] = "skipped", said[name]
                 if name in work.request.needed:
                     work.told.append(Skipped(name, said[name]))
+            elif stopped and name in work.request.needed:  # or who would have asked for it was stopped
+                after = [node for node in graph.descendants(name) if node in stopped]
+                if after:
+                    self._skipped(name, stopped[after[0]])
+
+    def _skipped(self, name: str, because: str) -> None:
+        self.work.state.states[name], self.work.state.because[name] = "skipped", because
+        self.work.told.append(Skipped(name, because))
 
     def _in_order(self, states: dict[str, str]) -> dict[str, str]:
         """In the order of the graph; the items of a map in their own."""
