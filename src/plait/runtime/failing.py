@@ -93,25 +93,29 @@ class Failing:
             self.fatal = NodeFailed.of(because, state.failures[because], growth.item(because))
 
     def settled(self) -> bool:
-        """Has each node a state? If not, those that have none are skipped now: they waited for what is not made again.
-
-        And that has no result, whatever it was before.
-        """
-        work, state = self.work, self.work.state
-        if not state.failures:
+        """Has each node a state? If not, the others are skipped now: they waited for what is not made again."""
+        if not self.work.state.failures:
             return True
-        because = next((name for name in state.failures if name in work.remade), next(iter(state.failures)))
-        for name in work.remade:
-            if name not in state.artifacts and state.states.get(name) in ("hit", "run"):
-                state.states[name], state.because[name] = "skipped", because
-                self.blame(name, because)
-        left = [name for name in work.frontier.needed if name not in state.states]
+        because = self._skip_what_is_not_made_again()
+        left = [name for name in self.work.frontier.needed if name not in self.work.state.states]
         self.skip(left, because)
         return not left
 
     def end(self) -> None:
         """The run is over."""
         self.results.doomed = not_doomed  # else each would hold the other for ever
+        if self.work.state.failures:
+            self._skip_what_is_not_made_again()
+
+    def _skip_what_is_not_made_again(self) -> str:
+        """It has no result, whatever it was before. Gives the failure that is to blame."""
+        work, state = self.work, self.work.state
+        because = next((name for name in state.failures if name in work.remade), next(iter(state.failures)))
+        for name in work.remade:
+            if name not in state.artifacts and state.states.get(name) in ("hit", "run"):
+                state.states[name], state.because[name] = "skipped", because
+                self.blame(name, because)
+        return because
 
     def _remember(self, name: str) -> None:
         """What it was called with, so that it can be looked into."""
