@@ -651,3 +651,63 @@ def test_what_only_items_would_have_read_says_why_it_was_not_run(tmp_path, world
     assert run.states == {"lists": "failed", "only_for_items": "skipped", "item_and": "skipped"}
     with pytest.raises(PlaitError, match="only_for_items was not run, because lists failed"):
         run["only_for_items"]
+
+
+@step
+def doubled_side(n: int) -> np.ndarray:
+    return np.arange(float(n)) * 2
+
+
+@step
+def told_apart(values: object) -> str:
+    return f"{len(values)} arrays" if isinstance(values, list) else type(values).__name__
+
+
+@pipeline
+def items_for_a_step(n: int):
+    return both(halved.map(each([left(n), doubled_side(n)])))
+
+
+@pipeline
+def items_returned(n: int):
+    return halved.map(each([left(n), doubled_side(n)]))
+
+
+@pipeline
+def items_attempted(n: int):
+    return told_apart(attempt(halved.map(each([left(n), doubled_side(n)]))))
+
+
+def losing_once(what, name):
+    told = []
+
+    def listen(event) -> None:
+        if (type(event), getattr(event, "node", "")) == (what, name) and not told:
+            told.append(event)
+            lose()
+
+    return listen
+
+
+@pytest.mark.parametrize("fail", ["fast", "keep-going"])
+@pytest.mark.parametrize("pipe", [items_for_a_step, items_returned, items_attempted])
+def test_a_value_that_is_lost_before_its_items_are_known_is_made_again(tmp_path, pipe, fail):
+    only_left.run(n=BIG, store=tmp_path, listeners=[])
+    run = pipe.run(n=BIG, store=tmp_path, fail=fail, listeners=[losing_once(Started, "doubled_side")])
+    assert run.ok and run.states["left"] == "run"
+    assert sum(array.sum() for array in run["halved"]) == 1.5 * sum(range(BIG))
+    assert pipe is not items_attempted or run["told_apart"] == "2 arrays"
+
+
+@pytest.mark.parametrize("pipe", [items_for_a_step, items_returned, items_attempted])
+def test_a_value_that_is_lost_before_its_items_are_known_and_cannot_be_made_again_is_a_failure(tmp_path, world, pipe):
+    only_left.run(n=BIG, store=tmp_path, listeners=[])
+    world["fails"] = True
+    run = pipe.run(n=BIG, store=tmp_path, fail="keep-going", listeners=[losing_once(Started, "doubled_side")])
+    assert run.states["left"] == "failed" and run.states["doubled_side"] == "run"
+    if pipe is items_attempted:
+        assert run["told_apart"] == "Failure" and run.ok
+    else:
+        assert not run.ok
+        with pytest.raises(PlaitError, match=r"left failed|left: "):
+            run["halved"]

@@ -18,6 +18,18 @@ class Pending:
         self.missing = 0  # for how many nodes it waits
 
 
+class Because(Exception):  # noqa: N818 - no error: it says which node is to blame that something cannot come to be
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Gone(Exception):  # noqa: N818 - no error: the value of a node is lost, and made again before more can be said
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 class Agenda:
     """First come, first served; who waits comes back when all that it waits for is known or has failed."""
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, assert_never
 
 from plait.core.addresses import item_of, node_of
-from plait.core.agenda import Agenda, Pending
+from plait.core.agenda import Agenda, Because, Gone, Pending
 from plait.core.axes import Axes, Look, Places, is_known, value_of
 from plait.core.choosing import chosen
 from plait.core.definition import EMPTY, near
@@ -60,12 +60,6 @@ class Unfolded(NamedTuple):
     nodes: dict[str, list[Node]]  # by the node of the graph that they are of
     ended: list[Ended]
     asked: list[Flat]  # what was asked for, as plain sources
-
-
-class Because(Exception):  # noqa: N818 - no error: it says which node is to blame that something cannot come to be
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
 
 
 class Unfolding:
@@ -180,6 +174,8 @@ class Unfolding:
                 waits = set()
             try:
                 done = self._unfold(pending, waits)
+            except Gone as gone:
+                self._agenda.wait(pending, (gone.name,))
             except Because as ended:
                 self._end(pending, Ended(pending.name, ended.name))
             except PlaitError as error:

@@ -2,7 +2,7 @@
 
 import heapq
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from concurrent.futures import BrokenExecutor
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from plait.runtime.work import Work
 class Fails(Protocol):
     """Lets a run grow: see `runtime/unfolding.py`."""
 
+    @property
+    def awaited(self) -> Container[str]: ...
     def matters(self, name: str, /) -> bool: ...
     def item(self, name: str, /) -> object: ...
     def failed(self, name: str, because: str, error: BaseException, /) -> None: ...
@@ -168,7 +170,7 @@ class Failing:
             self.work.told.append(Skipped(name, because))
             self.blame(name, because)
             self.results.release(name)
-            if self.growth is not None and not remade:
+            if self.growth is not None and (not remade or name in self.growth.awaited):
                 self.growth.failed(name, because, state.failures[because])
             self.results.admit(self.results.waiting_twins(name))
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from plait.core.addresses import by_digest, item_of, label, node_of, with_item
+from plait.core.agenda import Because
 from plait.core.definition import near
 from plait.core.extents import Piece
 from plait.core.graph import Graph
 from plait.core.sources import NESTED, Flat, Output, Param, Source, outputs
-from plait.core.unfolding import Because, Unfolding
+from plait.core.unfolding import Unfolding
 from plait.errors import FingerprintError, GraphError, PlaitError
 from plait.runtime.request import State
 

@@ -7,9 +7,11 @@ when a worker elsewhere is to read it.
 """
 
 from collections.abc import Callable, Iterable
+from threading import get_ident
 from typing import Any
 
 from plait.core.addresses import node_of
+from plait.core.agenda import Gone
 from plait.core.axes import value_of
 from plait.core.definition import EMPTY, Definition, Options
 from plait.core.demand import deciding, exposed, unchosen
@@ -23,8 +25,8 @@ from plait.core.keys import Digests, source_digest
 from plait.core.records import BY_KEY, Artifact, lasting
 from plait.core.sources import Output, Param, outputs
 from plait.core.unfolding import Ended, Unfolded, Unfolding
-from plait.errors import FingerprintError, PlaitError
-from plait.runtime.events import Skipped, Unfolds
+from plait.errors import ArtifactLost, FingerprintError, PlaitError
+from plait.runtime.events import Lost, Skipped, Unfolds
 from plait.runtime.failing import Failing
 from plait.runtime.request import MEMORY
 from plait.runtime.results import Results
@@ -52,6 +54,8 @@ class Growth:
         self._late: set[str] = set()  # whose values nobody reads just now, and somebody might
         self._rewritten: set[str] = set()  # pieces whose bytes were lost once
         self._digests: dict[int, tuple[Any, str | None]] = {}  # of items; held, so that an id stays its own
+        self._advancing: int | None = None  # the thread that finds out what there is to do
+        self._gone: list[str] = []  # nodes that are made again for that
         self._decide = set(deciding(request.graph))
         self._targets = set(request.targets)
         self._places = {name: place for place, name in enumerate(request.graph.nodes)}
@@ -70,10 +74,28 @@ class Growth:
             return field_at(params[source.address], source.path)
         held = self.work.state.held
         was_held = source in held
-        value = self.results.output(source)
+        try:
+            value = self.results.output(source)
+        except ArtifactLost as lost:
+            if self._advancing == get_ident() and self._is_made_again(source.node):
+                raise Gone(source.node) from lost
+            raise
         if not was_held:
             held.pop(source, None)  # it is looked at once
         return value
+
+    def _is_made_again(self, name: str) -> bool:
+        """Is a node made again, whose value is lost that decides what there is to do? Once a run."""
+        work, results = self.work, self.results
+        if name in work.remade:
+            return name not in work.state.artifacts
+        if name in self.pieces or work.state.states.get(name) == "given":
+            return False
+        digest = work.remade[name] = results.forget(name).digest
+        work.told.append(Lost(name, digest))
+        work.frontier.again(name)
+        self._gone.append(name)
+        return True
 
     def digest(self, value: Any) -> str | None:
         known = self._digests.get(id(value))
@@ -107,13 +129,11 @@ class Growth:
 
     def first(self) -> list[str]:
         """The nodes with which a run begins."""
-        with paused():
-            return self._take(self.unfolding.ask(self.work.request.roots))
+        return self._advanced(lambda: self.unfolding.ask(self.work.request.roots))
 
     def known(self, name: str) -> list[str]:
         """A node is known: the nodes that can go on since there is more to do."""
-        with paused():
-            return self._take(self.unfolding.settle(name))
+        return self._advanced(lambda: self.unfolding.settle(name))
 
     def item(self, name: str, /) -> object:
         """The item that a node of the run is for, as people know it."""
@@ -127,7 +147,7 @@ class Growth:
         """A node has failed, or will not run since another one failed."""
         item = self.unfolding.item(because)
         failure = Failure(node_of(because), item, error)
-        self.results.admit(self._take(self.unfolding.settle(name, failure, because)))
+        self.results.admit(self._advanced(lambda: self.unfolding.settle(name, failure, because)))
 
     def ended(self) -> None:
         """Says of the nodes that there was nothing to do for, why that is."""
@@ -229,6 +249,17 @@ class Growth:
         return [out.node for name in names if name in self.pieces for out in outputs(self.pieces[name].of)]
 
     # what comes of it
+
+    def _advanced(self, step: Callable[[], Unfolded]) -> list[str]:
+        """Lets it be said what there is to do: the nodes that can go on."""
+        with paused():
+            before, self._advancing = self._advancing, get_ident()
+            try:
+                more = step()
+            finally:
+                self._advancing = before
+            gone, self._gone = self._gone, []
+            return self._take(more) + gone
 
     def _take(self, more: Unfolded) -> list[str]:
         """Takes in new nodes: those that wait for nobody."""
