@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from plait.core.digest import Digest, digest
-from plait.core.records import Acceptance
+from plait.core.records import Acceptance, hit_of
 from plait.errors import ArtifactLost
 from plait.stores.local import create, ledger, recovery
 from plait.testing.stores import look_up, record, run
@@ -134,13 +134,18 @@ def survivors(root, every, said, *, blobs=True):
     store = create(root)
     lost, wrong, unsaid = [], [], 0
     with closing(store.ledger()) as ledger:
-        records = look_up(ledger, [claim.name for claim in every if claim.kind == "record"])
+        names = [claim.name for claim in every if claim.kind == "record"]
+        # where a row is damaged a hit may be had and the record not: what counts is that neither is another one
+        hits = {name: hit for name in names for hit in ledger.hits([name]).values()} | dict(ledger.hits(names))
+        records = ledger.find(names)
         runs = {row.id: row for row in ledger.runs()}
         accepted = {one.record.key: one for one in ledger.accepted()}
         for place, claim in enumerate(every):
             match claim.kind:
                 case "record":
                     value = records.get(claim.name)
+                    if hits.get(claim.name, hit_of(claim.value)) != hit_of(claim.value):
+                        wrong.append((claim, hits[claim.name]))
                 case "run":
                     value = runs.get(claim.name)
                     if value is not None and value.status != "done":
