@@ -3,12 +3,13 @@
 import os
 import threading
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+import outside
+from outside import lose, opened, passed
 from plait import attempt, each, pipeline, step
 from plait.core.addresses import node_of
 from plait.errors import NodeFailed, PlaitError
@@ -17,37 +18,16 @@ from plait.stores.local import create
 
 BIG = 100_000
 BOTH = ["sequential", "threads"]
-_world: dict[str, object] = {}  # what is outside of the steps: it does not count for their keys
 
 
 @pytest.fixture(autouse=True)
 def world(tmp_path):
-    _world.clear()
-    _world.update(store=tmp_path, fails=False, gates={}, handles=0)
-    yield _world
-    for gate in _world["gates"].values():
-        gate.set()
-
-
-def passed(name: str) -> None:
-    gate = _world["gates"].get(name)
-    assert gate is None or gate.wait(20), f"nothing opened {name}"
-
-
-def opened(name: str) -> None:
-    if name in _world["gates"]:
-        _world["gates"][name].set()
+    with outside.world(tmp_path, fails=False, handles=0) as found:
+        yield found
 
 
 def fails() -> bool:
-    return bool(_world["fails"])
-
-
-def lose(store: Path | None = None) -> None:
-    lost = [path for path in ((store or _world["store"]) / "blobs").rglob("*") if path.is_file()]
-    assert lost
-    for path in lost:
-        path.unlink()
+    return bool(outside.now["fails"])
 
 
 def chance(n: int) -> np.ndarray:
@@ -151,7 +131,7 @@ class Handle:
 
 
 def handles_of(n: int) -> list[object]:
-    _world["handles"] += 1
+    outside.now["handles"] += 1
     return [Handle(n)]
 
 

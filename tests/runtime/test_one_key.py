@@ -5,37 +5,18 @@ import threading
 import numpy as np
 import pytest
 
+import outside
+from outside import lose, opened, passed
 from plait import pipeline, step
 from plait.runtime.events import Finished, Started
 
 BIG = 100_000
-_world: dict[str, object] = {}  # what is outside of the steps: it does not count for their keys
 
 
 @pytest.fixture(autouse=True)
 def world(tmp_path):
-    _world.clear()
-    _world.update(store=tmp_path, gates={})
-    yield _world
-    for gate in _world["gates"].values():
-        gate.set()
-
-
-def passed(name: str) -> None:
-    gate = _world["gates"].get(name)
-    assert gate is None or gate.wait(20), f"nothing opened {name}"
-
-
-def opened(name: str) -> None:
-    if name in _world["gates"]:
-        _world["gates"][name].set()
-
-
-def lose() -> None:
-    lost = [path for path in (_world["store"] / "blobs").rglob("*") if path.is_file()]
-    assert lost
-    for path in lost:
-        path.unlink()
+    with outside.world(tmp_path) as found:
+        yield found
 
 
 @step
@@ -127,7 +108,7 @@ def test_who_has_the_key_of_a_node_that_failed_goes_on_beside_who_comes_later(tm
 
 
 def shift() -> float:
-    return float(_world.get("shift", 0.0))
+    return float(outside.now.get("shift", 0.0))
 
 
 @step(ignore=[shift])

@@ -140,7 +140,7 @@ def _described(dtype: "np.dtype[Any]") -> Any:
     described: Any = ordered(dtype, "<").str
     if dtype.kind == "T":
         missing = [dtype.na_object] if hasattr(dtype, "na_object") else []
-        described = "T", dtype.coerce, missing  # type: ignore[attr-defined]
+        described = "T", dtype.coerce, missing  # type: ignore[attr-defined] # of this kind only
     elif not npy.is_own(dtype):  # what numpy says of such types is no more than their size
         described = dtype.type.__module__, dtype.type.__qualname__, described
     if dtype.subdtype is not None:
