@@ -139,3 +139,90 @@ except Exception as error:
     (tmp_path / "script.py").write_text(CODE.replace("+ 1", "+ 10") + rest)
     first, second = run().stdout.splitlines()
     assert first == "run" and second.startswith("ArtifactLost box cannot be read: its class is another one now")
+
+
+MANY = """
+import dataclasses, enum, time
+from typing import Any, NamedTuple
+from plait import Pipeline, step
+
+@dataclasses.dataclass
+class Row:
+    id: int
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slots:
+    id: int
+
+class Pair(NamedTuple):
+    id: int
+
+class Colour(enum.Enum):
+    RED = 0
+    BLUE = 1
+
+class Outer:
+    @dataclasses.dataclass
+    class Inner:
+        id: int
+
+def local():
+    @dataclasses.dataclass
+    class Local:
+        id: int
+    return Local
+
+def shout(n):
+    return n
+
+@step
+def many(kind: str, n: int) -> Any:
+    if kind == "function":
+        return [shout] * n
+    if kind == "enum":
+        return [Colour(i % 2) for i in range(n)]
+    make = {"row": Row, "slots": Slots, "pair": Pair, "inner": Outer.Inner, "local": local()}[kind]
+    return [make(i) for i in range(n)]
+
+@step
+def count(many: Any) -> int:
+    return len(many)
+
+p = Pipeline("p", [many, count])
+"""
+
+
+def test_what_is_made_of_the_classes_of_a_script_is_kept_and_read_back(tmp_path):
+    text = (
+        MANY
+        + """
+for executor in ("sequential", "processes"):
+    for kind in ("row", "slots", "pair", "enum", "inner", "local", "function"):
+        first = p.run(kind=kind, n=3, store=executor, executor=executor, listeners=[])
+        again = p.run(kind=kind, n=3, store=executor, listeners=[])
+        assert again.states == {"many": "hit", "count": "hit"}, (executor, kind)
+        assert kind == "local" or again["many"] == first["many"] == many.fn(kind, 3), (executor, kind)
+print("kept")
+"""
+    )
+    done = run(tmp_path / "script.py", text)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["kept"] and not done.stderr, done.stderr
+
+
+def test_a_class_of_a_script_is_sent_whole_once_and_not_once_for_each_object(tmp_path):
+    text = (
+        MANY
+        + """
+import cloudpickle
+sent = []
+dumps = cloudpickle.dumps
+cloudpickle.dumps = lambda *args, **more: sent.append(1) or dumps(*args, **more)
+for kind in ("row", "slots", "pair", "enum", "inner", "local", "function"):
+    p.run(kind=kind, n=500, store="s", listeners=[])
+    assert len(sent) < 10, (kind, len(sent))
+    sent.clear()
+"""
+    )
+    done = run(tmp_path / "script.py", text)
+    assert done.returncode == 0, done.stderr

@@ -8,7 +8,10 @@ import functools
 import io
 import pickle
 import sys
+import types
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -16,6 +19,7 @@ from typing import Any, BinaryIO, ClassVar
 from plait.core.values import Stream
 
 ORDER = 90
+_NO_NAME = (pickle.PicklingError, AttributeError, TypeError)  # of a lambda or a local class, which no name leads to
 
 
 def create() -> "Pickle":
@@ -69,8 +73,40 @@ def _exactly(file: BinaryIO, size: int) -> bytearray:
 
 
 def _again(value: Any) -> Any:
-    head, buffers = _dumps(value)
-    return _loads(head, [bytearray(buffer) for buffer in buffers])
+    """A copy for this process, where a class is what it is: to write it whole costs far more than an object."""
+    buffers: list[pickle.PickleBuffer] = []
+    head = b""
+    with suppress(*_NO_NAME):
+        head = pickle.dumps(value, 5, buffer_callback=buffers.append)
+    if not head or b"__main__" in head:
+        file = io.BytesIO()
+        buffers.clear()
+        try:
+            _Here(file, 5, buffer_callback=buffers.append).dump(value)
+            head = file.getvalue()
+        except _NO_NAME:
+            head, raw = _dumps(value)
+            return _loads(head, [bytearray(buffer) for buffer in raw])
+    return _loads(head, [bytearray(buffer.raw()) for buffer in buffers])
+
+
+class _Here(pickle.Pickler):
+    """Writes for this process alone: a class as itself, whether or not a name leads to it."""
+
+    def reducer_override(self, value: Any, /) -> Any:
+        if isinstance(value, type):
+            value = _as_it_is_now(value)
+        elif not _is_of_main(value):
+            return NotImplemented
+        _here[id(value)] = value
+        return _by_id, (id(value),)
+
+
+_here: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def _by_id(identity: int) -> Any:
+    return _here[identity]
 
 
 def _loads(head: bytes | bytearray, buffers: list[bytearray]) -> Any:
@@ -78,7 +114,7 @@ def _loads(head: bytes | bytearray, buffers: list[bytearray]) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Reads instances of a class that went by value as instances of the `__main__` class of that name, if there is one.
+    """Reads what went by value as the class or function of that name that `__main__` has, if it has one.
 
     Else `isinstance` would say no to what a script or notebook made itself, before it was started again. A value is
     only met under a key that holds the code of its class; the vault compares digests all the same.
@@ -86,14 +122,37 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str, /) -> Any:
         found = super().find_class(module, name)
-        if module == "cloudpickle.cloudpickle" and name in _OF_CLASSES:
-            return functools.partial(_OF_CLASSES[name], found)
+        if module == "cloudpickle.cloudpickle" and name in _OF_MAIN:
+            return functools.partial(_OF_MAIN[name], found)
         return found
 
 
 def _live(name: str, module: Any) -> type | None:
-    found = vars(sys.modules["__main__"]).get(name) if module == "__main__" else None
-    return found if isinstance(found, type) and found.__module__ == "__main__" else None
+    """The class of that name in `__main__`, or the only one within the classes of `__main__`."""
+    main = vars(sys.modules["__main__"])
+    if module != "__main__" or _is_class(main.get(name)):
+        return main[name] if module == "__main__" else None
+    holders, met = [main], set[int]()
+    for holder in holders:  # grows while we walk it
+        classes = [one for one in list(holder.values()) if _is_class(one) and id(one) not in met]
+        met.update(map(id, classes))
+        holders += [vars(one) for one in classes]
+    found = {id(holder[name]): holder[name] for holder in holders[1:] if _is_class(holder.get(name))}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _is_class(thing: Any) -> bool:
+    return isinstance(thing, type) and thing.__module__ == "__main__"
+
+
+def _as_it_is_now(cls: type) -> type:
+    """The class that stands in `__main__` where this one stood; a cell of a notebook may have run again."""
+    found: Any = sys.modules["__main__"]
+    for name in cls.__qualname__.split(".") if cls.__module__ == "__main__" else ():
+        found = vars(found).get(name)
+        if not _is_class(found):
+            return cls
+    return cls if cls.__module__ != "__main__" else found
 
 
 def _class(make: Any, kind: Any, name: str, bases: Any, type_kwargs: Any, *more: Any) -> Any:
@@ -108,7 +167,24 @@ def _state(fill: Any, cls: type, state: Any) -> Any:
     return cls if _live(cls.__name__, cls.__module__) is cls else fill(cls, state)
 
 
-_OF_CLASSES: dict[str, Callable[..., Any]] = {
+def _function(make: Any, code: types.CodeType, held: Any, *more: Any) -> Any:
+    live: Any = vars(sys.modules["__main__"]).get(code.co_name) if held.get("__name__") == "__main__" else None
+    return live if _is_of_main(live) and live.__code__ == code else make(code, held, *more)
+
+
+def _is_of_main(thing: Any) -> bool:
+    """Is it a function that `__main__` has under its own name?"""
+    named = type(thing) is types.FunctionType and thing.__module__ == "__main__"
+    return named and vars(sys.modules["__main__"]).get(thing.__qualname__) is thing
+
+
+def _function_state(fill: Any, function: Any, state: Any) -> Any:
+    return function if _is_of_main(function) else fill(function, state)
+
+
+_OF_MAIN: dict[str, Callable[..., Any]] = {
+    "_make_function": _function,
+    "_function_setstate": _function_state,
     "_make_skeleton_class": _class,
     "_make_skeleton_enum": _enum,
     "_class_setstate": _state,
@@ -120,7 +196,7 @@ def _dumps(value: Any) -> tuple[bytes, list[memoryview]]:
     try:
         head = pickle.dumps(value, 5, buffer_callback=buffers.append)
         by_value = b"__main__" in head
-    except (pickle.PicklingError, AttributeError, TypeError):  # a lambda or a local class has no name to go by
+    except _NO_NAME:
         by_value = True
     if by_value:
         import cloudpickle

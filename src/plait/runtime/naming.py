@@ -62,7 +62,10 @@ class Naming:
         self.parts_digest = self._values.parts_digest
 
     def __reduce__(self) -> Any:
-        return _naming, (*self._made_of, self._main or {name: self._walk.token(obj) for name, obj in _main_defines()})
+        return _naming, (
+            *self._made_of,
+            self._main or {name: self._walk.token(obj) for name, obj in _main_defines().items()},
+        )
 
     def check_params(self, params: Mapping[str, Any], graph: Graph, meeting: Meeting) -> None:
         """Every parameter that is in a key must have a name: better said now than after an hour of work.
@@ -171,11 +174,30 @@ def _naming(
     return Naming(codecs, environment, surroundings, strict=strict, main=main)
 
 
-def _main_defines() -> Iterator[tuple[str, object]]:
-    """The functions and classes of `__main__`: they travel whole, and their modules do not."""
-    for thing in list(vars(sys.modules["__main__"]).values()):
-        if isinstance(thing, (type, FunctionType)) and thing.__module__ == "__main__":
-            yield thing.__qualname__, thing
+def _main_defines() -> dict[str, object]:
+    """The functions and classes of `__main__`, also those within classes: they travel whole, their modules do not.
+
+    A class that travels forgets in which class it stands, so it goes by its last name too; where two have that name,
+    neither of them does.
+    """
+    holders: list[object] = [sys.modules["__main__"]]
+    defined: dict[str, object] = {}
+    classes: dict[str, list[object]] = {}
+    for holder in holders:  # grows while we walk it
+        for thing in list(vars(holder).values()):
+            if not isinstance(thing, (type, FunctionType)) or thing.__module__ != "__main__":
+                continue
+            name = thing.__qualname__
+            if isinstance(thing, type) and thing not in holders:
+                holders.append(thing)
+                classes.setdefault(thing.__name__, []).append(thing)
+            if holder is holders[0] or isinstance(thing, type):
+                defined[name] = thing
+    for name, alike in classes.items():
+        defined.pop(name, None)
+        if len(alike) == 1:
+            defined[name] = alike[0]
+    return defined
 
 
 def warn(category: type[Warning], message: str) -> None:
