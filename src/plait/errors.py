@@ -6,6 +6,7 @@ PlaitError
 ├── FingerprintError    a value has no content that could name it
 ├── InputChanged        a file changed while a run used it
 ├── NodeFailed          a step raised; the user's own error is its cause
+├── PastError           what a step of an earlier run raised, as its history has it
 ├── WorkerDied          the process that ran a step ended before the step did
 ├── ParityError         a compiled function does not give what the batch gave
 ├── CodeMismatch        a worker holds other code than the one that planned the work
@@ -66,7 +67,8 @@ class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "E
         """The failure of a node (`fit`, or `fit[EMEA]`), with the user's own error as its cause."""
         node, _, label = name.partition("[")
         item = label[:-1] or None if item is None else item
-        failure = cls(f"{name}: {type(error).__name__}: {error}", node=node, item=item)
+        said = str(error) if isinstance(error, PastError) else f"{type(error).__name__}: {error}"
+        failure = cls(f"{name}: {said}", node=node, item=item)
         failure.__cause__ = error
         return failure
 
@@ -76,6 +78,20 @@ class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "E
 
 def _node_failed(message: str, node: str, item: object) -> NodeFailed:
     return NodeFailed(message, node=node, item=item)
+
+
+class PastError(PlaitError):
+    """What a step of an earlier run raised. History has its text and no object: nothing in a store is unpickled.
+
+    `type` is the name of its class, `message` its text, and `traceback` where it was raised.
+    """
+
+    def __init__(self, type: str, message: str = "", traceback: str = "") -> None:  # noqa: A002 - the word of the public surface
+        super().__init__(f"{type}: {message}" if message else type)
+        self.type, self.message, self.traceback = type, message, traceback
+
+    def __reduce__(self) -> Any:
+        return PastError, (self.type, self.message, self.traceback)
 
 
 class WorkerDied(PlaitError):  # noqa: N818 - the word of the public surface

@@ -6,9 +6,11 @@ from typing import Any
 
 from plait.core.addresses import node_of
 from plait.core.graph import Graph
+from plait.history.bulk import joined
 from plait.opening import opened, vault_of
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.reading import AsText
+from plait.runtime.recording import take_in
 from plait.runtime.request import State
 from plait.runtime.run import Run
 from plait.runtime.vault import Vault
@@ -69,13 +71,15 @@ def _is_whole(value: Any) -> bool:
 
 def _past(row: RunRow, graph: Graph, vault: Vault, ledger: Ledger) -> Run[Any]:
     state = State()
-    hits = ledger.hits([key for _, key, _, _ in row.nodes if key])  # type: ignore[misc] # keys, as text
-    for node, key, word, seconds in row.nodes:
-        state.states[node] = word
-        state.seconds[node] = seconds
+    take_in(state, row)
+    hits = ledger.hits(list(state.keys.values()))
+    for node, key in state.keys.items():
         if key in hits and node_of(node) in graph.nodes:
-            state.artifacts[node] = hits[key].artifact  # type: ignore[index] # likewise
+            state.artifacts[node] = hits[key].artifact
     params = {address: _value(text) for address, text in row.params}
     run: Run[Any] = Run(row.id, graph, state, vault, params, row.targets)
     run.status, run.seconds = row.status, max(row.finished - row.started, 0.0)
+    run.started = row.started
+    if row.bulk:
+        run._more = lambda: take_in(state, joined(row, vault.blobs))
     return run

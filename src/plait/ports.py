@@ -8,6 +8,7 @@ from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Hit, Record
 from plait.core.values import Stream
 from plait.files import Dir, File
+from plait.history.rows import RunRow as RunRow  # a ledger keeps them
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -120,23 +121,6 @@ class Blobs(Protocol):
     def remember(self, about: str, text: str) -> None:
         """Keeps a small text that saves time later; it may be forgotten at any time."""
         ...
-
-
-class RunRow(NamedTuple):
-    """One execution, as history keeps it."""
-
-    id: str
-    pipeline: str
-    started: float  # seconds since 1970
-    finished: float  # 0.0 while it runs
-    status: str  # running, done, failed, cancelled
-    seed: int
-    targets: tuple[str, ...]
-    params: tuple[tuple[str, str], ...]  # as text, for people
-    nodes: tuple[tuple[str, str, str, float], ...]  # name, key, state, seconds
-    process: tuple[str, int, float]  # host, process id, when that process began
-    error: str = ""
-    tags: tuple[str, ...] = ()  # names that a person gave it: while it has one, what it used is kept
 
 
 class Ledger(Protocol):

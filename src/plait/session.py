@@ -1,5 +1,6 @@
 """What one verb needs of the outside, opened for it and closed after it: store, ledger, vault, executor, clock."""
 
+import logging
 import os
 import platform
 import sys
@@ -8,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
-from itertools import repeat
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -21,11 +21,12 @@ from plait.core.graph import Graph
 from plait.core.resources import amounts
 from plait.core.sources import Source
 from plait.core.step import Step
-from plait.errors import GraphError, NodeFailed, ParameterError, StaleStepWarning
+from plait.errors import GraphError, NodeFailed, ParameterError, PlaitError, StaleStepWarning
 from plait.files import shown
+from plait.history.bulk import split
 from plait.opening import beside, executors_of, opened, process_with, temporary, vault_of
 from plait.past import drawn, recounted
-from plait.ports import Ledger, RunRow, Store
+from plait.ports import Blobs, Ledger, RunRow, Store
 from plait.runtime.environment import environment
 from plait.runtime.events import RunFinished, RunStarted
 from plait.runtime.execute import execute
@@ -35,6 +36,7 @@ from plait.runtime.naming import warn
 from plait.runtime.plan import Plan
 from plait.runtime.planning import plan
 from plait.runtime.pools import sized
+from plait.runtime.recording import failed_only, here, node_runs
 from plait.runtime.request import Request, State
 from plait.runtime.resolve import Surface
 from plait.runtime.run import Run, use_of
@@ -225,13 +227,16 @@ class Session:
         began, clock = time.time(), time.perf_counter()
         name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
         state = State()
+        state.zero, state.worker = (began, clock), here()
         run: Run[Any] = Run(name, self.graph, state, self.vault, self.params, self.targets)
+        run.started = began
         run._recount, run._drawn = None if self.store is None else partial(recounted, self.store), drawn
         row = self._row(name, began)
         if ledger is not None:
             self.vault.naming.check_params(self.surface.params, self.graph, self.vault.contents.meeting)
             self.vault.contents.know(self.graph.fed_to(self.needed))
             ledger.add_run(row)
+            state.keep_failure = _Failures(row, state, ledger, self.place.blobs)
         told = list(_listening(listeners))
         tell(told, RunStarted(name, self.graph.name, self.needed))
         status, said = "cancelled", ""
@@ -253,7 +258,7 @@ class Session:
             run.status, run.seconds = status, time.perf_counter() - clock
             if ledger is not None:
                 with paused():
-                    ledger.add_run(_finished(row, status, said, state))
+                    ledger.add_run(_finished(row, status, said, state, self.place.blobs))
             tell(told, RunFinished(name, status, run.seconds))
         return run
 
@@ -280,11 +285,30 @@ def asked(pipeline: Asked, targets: Sequence[Any], arguments: Mapping[str, Any])
     return Session(pipeline.graph, pipeline._values, pipeline._options, targets, options, params)
 
 
-def _finished(row: RunRow, status: str, said: str, state: State) -> RunRow:
-    states, none, zero = state.states, repeat(""), repeat(0.0)
-    keys, seconds = map(state.keys.get, states, none), map(state.seconds.get, states, zero)
-    nodes = tuple(zip(states, keys, states.values(), seconds, strict=True))  # there may be very many
-    return row._replace(finished=time.time(), status=status, nodes=nodes, error=said)
+def _finished(row: RunRow, status: str, said: str, state: State, blobs: Blobs) -> RunRow:
+    done = row._replace(finished=time.time(), status=status, nodes=node_runs(state), error=said)
+    return split(done, blobs) if state.errors or state.logs or state.attempts else done
+
+
+class _Failures:
+    """Keeps what failed while the run goes on, so that it is known if the run is killed.
+
+    Each row has all failures until then, so that only every fourth of very many is worth another row.
+    """
+
+    def __init__(self, row: RunRow, state: State, ledger: Ledger, blobs: Blobs) -> None:
+        self._row, self._state, self._ledger, self._blobs = row, state, ledger, blobs
+        self._next = 1
+
+    def __call__(self) -> None:
+        if len(self._state.errors) < self._next:
+            return
+        self._next = len(self._state.errors) * 5 // 4 + 1
+        row = self._row._replace(nodes=tuple(failed_only(self._state)))
+        try:
+            self._ledger.add_run(split(row, self._blobs))
+        except PlaitError:  # the row at the end says it again
+            logging.getLogger("plait").debug("a failure could not be kept at once", exc_info=True)
 
 
 def _sources(graph: Graph, targets: Sequence[Any]) -> Iterator[Source]:

@@ -77,8 +77,23 @@ def _slice(run: Run[Any], graph: Graph, place: int) -> Run[Any]:
     """One setting's share of the run of all."""
     under, state = namespace(place), run._state
     own = State()
-    for name in ("artifacts", "keys", "states", "seconds", "failures", "replays", "because", "unchosen"):
+    for name in (
+        "artifacts",
+        "keys",
+        "states",
+        "seconds",
+        "failures",
+        "replays",
+        "because",
+        "unchosen",
+        "began",
+        "workers",
+        "attempts",
+        "errors",
+        "logs",
+    ):
         setattr(own, name, _share(getattr(state, name), under))
+    own.zero, own.worker = state.zero, state.worker
     own.because = {node: because.removeprefix(under) for node, because in own.because.items()}
     own.attempted = {node.removeprefix(under) for node in state.attempted if node.startswith(under)}
     own.held = {
@@ -91,7 +106,7 @@ def _slice(run: Run[Any], graph: Graph, place: int) -> Run[Any]:
     made: Run[Any] = Run(f"{run.id}/{place}", graph, own, run._vault, params, targets)
     made.seconds = sum(own.seconds.get(node, 0.0) for node, word in own.states.items() if word == "run")
     made.status = "failed" if own.failures.keys() - own.attempted else "done"
-    made._drawn = run._drawn
+    made._drawn, made.started = run._drawn, run.started
     made._recount = lambda one, node: (
         f"{node}: {one.states[node]}. It ran in a sweep; {graph.name}.with_(...).explain({node!r}) says why it would."
     )

@@ -59,7 +59,7 @@ def tag(run: str, name: str, *, store: Any = DEFAULT) -> None:
         wanted = run_of(ledger, run)
         if wanted.status == "running":
             raise PlaitError(f"{wanted.id} is running; name it when it has ended")
-        if not any(key for _, key, _, _ in wanted.nodes):
+        if not any(node.key for node in wanted.nodes):
             raise PlaitError(f"{wanted.id} {wanted.status}, and kept no results that a name could protect")
         for other in ledger.runs(None, _MANY):
             if name in other.tags and other.id != wanted.id:

@@ -14,6 +14,7 @@ import pytest
 
 from plait.core.digest import digest
 from plait.errors import StoreError
+from plait.history.nodes import NodeRun
 from plait.ports import Limits
 from plait.stores.local import catalogue, create, doctoring, layout, locks, owners, segments
 from plait.testing.stores import put, record, run
@@ -193,7 +194,7 @@ def test_a_store_that_can_only_be_read_is_checked_and_left_as_it_is(tmp_path):
 def test_usage_says_whose_the_bytes_are_and_counts_shared_ones_once(store):
     one = with_blob(store, "one", 5000, step="m:f", made=2.0)
     two = record("two", step="m:g", made=3.0)._replace(artifact=one.artifact)
-    row = run("r", started=9.0, pipeline="p")._replace(nodes=(("one", one.key, "run", 0.1),))
+    row = run("r", started=9.0, pipeline="p")._replace(nodes=(NodeRun("one", one.key, "run", 0.1),))
     orphan = put(store, b"o" * 700)
     kept(store, one, two, runs=[row])
     uses = {use.node: use for use in store.upkeep().usage()}

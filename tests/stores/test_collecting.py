@@ -17,6 +17,7 @@ from plait.core.digest import digest
 from plait.core.records import Acceptance, Artifact
 from plait.core.retention import blobs_of
 from plait.errors import StoreError
+from plait.history.nodes import NodeLog, NodeRun
 from plait.ports import Limits
 from plait.stores.local import catalogue, collecting, compacting, create, locks, pins, segments
 from plait.stores.local.bodies import record_of
@@ -146,7 +147,7 @@ def test_what_lies_in_its_record_only_goes_too(store):
 def test_what_a_recent_run_used_stays_however_old_it_is(store):
     old = with_blob(store, "old", made=time.time() - 400 * DAY)
     other = with_blob(store, "other", made=time.time() - 400 * DAY)
-    recent = run("r", started=time.time() - 2 * DAY)._replace(nodes=(("old", old.key, "hit", 0.1),))
+    recent = run("r", started=time.time() - 2 * DAY)._replace(nodes=(NodeRun("old", old.key, "hit", 0.1),))
     kept(store, old, other, runs=[recent])
     assert store.upkeep().collect(Limits(age=30 * DAY)).results == 1
     assert known(store) == {old.key}
@@ -155,7 +156,7 @@ def test_what_a_recent_run_used_stays_however_old_it_is(store):
 @pytest.mark.parametrize("why", ["tagged", "durable", "accepted"])
 def test_what_is_tagged_durable_or_accepted_stays(store, why):
     one = with_blob(store, "one", made=1.0)
-    row = run("r", started=1.0)._replace(nodes=(("one", one.key, "run", 0.1),))
+    row = run("r", started=1.0)._replace(nodes=(NodeRun("one", one.key, "run", 0.1),))
     kept(
         store,
         one._replace(retention="durable" if why == "durable" else "cache"),
@@ -173,7 +174,7 @@ def test_what_is_tagged_durable_or_accepted_stays(store, why):
 
 def test_what_is_over_the_limit_goes_the_longest_unused_first(store):
     records = [with_blob(store, str(i), 10_000, made=1000.0 + i) for i in range(10)]
-    kept(store, *records, runs=[run("r", started=5000.0)._replace(nodes=(("0", records[0].key, "hit", 0.1),))])
+    kept(store, *records, runs=[run("r", started=5000.0)._replace(nodes=(NodeRun("0", records[0].key, "hit", 0.1),))])
     done = store.upkeep().collect(Limits(size=45_000, grace=0.0))
     assert found(store, *records) == {"0", "7", "8", "9"}
     assert done.kept_bytes <= 45_000 < done.kept_bytes + 11_000
@@ -193,7 +194,7 @@ def test_what_came_from_another_place_stays_while_runs_here_use_it(store):
     mirror = create(Path(store.root, "remotes", "r", "mirror"))
     used, unused = with_blob(store, "used", made=1.0), with_blob(store, "unused", made=1.0)
     kept(mirror, used, unused)
-    row = run("r", started=time.time() - DAY)._replace(nodes=(("used", used.key, "hit", 0.1),))
+    row = run("r", started=time.time() - DAY)._replace(nodes=(NodeRun("used", used.key, "hit", 0.1),))
     kept(store, runs=[row])
     aged(store, 100)
     assert store.upkeep().collect(Limits(age=30 * DAY), dry_run=True).blobs == 1
@@ -544,3 +545,32 @@ def test_runs_beside_thousands_of_clean_ups_never_fail(store):
     assert taken > cycles // 10
     assert set(ended) == {0}
     assert dangling(store) == []
+
+
+def with_texts(store, name, at, *, tags=()):
+    """A run whose node printed much: its row, and the blobs that only the row speaks of."""
+    log, bulk = put(store, name.encode() * 10_000), put(store, f"texts of {name}".encode())
+    node = NodeRun("n", "", "failed", 0.1, at, "here", (), None, NodeLog("", "", 10_000, 1, log))
+    return run(name, started=at)._replace(nodes=(node,), bulk=bulk, tags=tags), [log, bulk]
+
+
+def test_what_runs_printed_stays_as_long_as_what_they_used(store):
+    now = time.time()
+    rows = [with_texts(store, name, at) for name, at in (("old", 1.0), ("recent", now - 2 * DAY))]
+    rows.append(with_texts(store, "tagged", 1.0, tags=("best",)))
+    kept(store, runs=[row for row, _ in rows])
+    aged(store, 400)
+    for dry_run in (True, False):
+        done = store.upkeep().collect(Limits(age=30 * DAY), dry_run=dry_run)
+        assert (done.results, done.blobs) == (0, 2) and done.bytes > 30_000
+    assert [[store.blobs.has(blob) for blob in blobs] for _, blobs in rows] == [[False] * 2, [True] * 2, [True] * 2]
+    with closing(store.ledger()) as ledger:
+        assert {row.id for row in ledger.runs()} == {"old", "recent", "tagged"}
+
+
+def test_what_runs_printed_counts_as_what_is_stored(store):
+    rows = [with_texts(store, str(i), 1000.0 + i) for i in range(5)]
+    kept(store, runs=[row for row, _ in rows])
+    aged(store, 400)
+    store.upkeep().collect(Limits(size=25_000, grace=0.0))
+    assert [store.blobs.has(blobs[0]) for _, blobs in rows] == [False] * 3 + [True] * 2

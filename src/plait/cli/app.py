@@ -204,10 +204,12 @@ def show(
     what: Annotated[str, typer.Argument(metavar="RUN|MODULE:PIPELINE", help="A run by its id, 'last', or a pipeline.")],
     node: Annotated[str | None, typer.Argument(metavar="[NODE]", show_default=False)] = None,
     store: Store = None,
+    log: Annotated[bool, typer.Option("--log", help="What the node printed and logged.")] = False,
+    json: Json = False,
 ) -> None:
-    """Show what became of a run, or the value of a node."""
+    """Show what became of a run, the value of a node, or what a node printed."""
     with told():
-        history.show(what, node, store)
+        history.show(what, node, store, log=log, as_json=json)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from plait.cli.loading import loaded
 from plait.cli.telling import Exit, failed, out, say
 from plait.core.sources import outputs
 from plait.errors import NodeFailed, ParameterError, PlaitError
+from plait.history.nodes import one_line
 from plait.pipeline import Pipeline
 from plait.runtime.listening import Listener
 from plait.runtime.plan import why
@@ -88,8 +89,9 @@ def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
         say(f"\n{said}" if sys.stderr.isatty() else said)  # below the ^C that the terminal has put there
         raise Exit(130) from None
     tally.look()
-    for one in _failures(outcome):
-        say(f"{failed(one)}\n")
+    for one, handled in _failures(outcome):
+        where = f"its traceback: plait show {outcome.id} {one.node}"
+        say(f"{one_line(str(one))} (handled; {where})" if handled else f"{failed(one)}\n")
     results = _results(pipeline, outcome, selection.targets)
     if as_json:
         out(json.dumps(_as_json(outcome, tally, results), indent=2, default=brief))
@@ -102,12 +104,13 @@ def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
         raise Exit(1)
 
 
-def _failures(outcome: Run[Any]) -> list[NodeFailed]:
+def _failures(outcome: Run[Any]) -> list[tuple[NodeFailed, bool]]:
+    """What failed; and was it handled, by those who `attempt` it?"""
     found = []
-    for one in outcome.failures:
+    for name, one in zip(outcome._state.failures, outcome.failures, strict=True):
         failure = NodeFailed(f"{one.where}: {one.kind}: {one.message}", node=one.node, item=one.item)
         failure.__cause__ = one.error
-        found.append(failure)
+        found.append((failure, name in outcome._state.attempted))
     return found
 
 

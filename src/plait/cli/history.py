@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from os import fspath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from plait import plugins
 from plait.cli.loading import loaded
@@ -17,6 +17,9 @@ from plait.core.durations import readable
 from plait.core.records import Artifact, Record
 from plait.errors import PlaitError
 from plait.files.urls import shown as without_secrets
+from plait.history.bulk import joined, whole_text
+from plait.history.nodes import NodeRun
+from plait.history.reading import failed_nodes, nodes_json, run_json
 from plait.opening import opened
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.contents import Contents
@@ -51,27 +54,34 @@ def runs(where: str | None, store: str | None, limit: int, *, as_json: bool) -> 
     finally:
         place.ledger.close()
     if as_json:
-        out(json.dumps([_as_json(row) for row in rows], indent=2))
+        out(json.dumps([run_json(row, _counts(row)) for row in rows], indent=2))
     elif rows:
         out(table(["run", "pipeline", "when", "status", "seconds", "nodes"], [_row(row) for row in rows], right={4}))
     else:
         out(f"no runs{'' if pipeline is None else f' of {pipeline}'} yet in {place.name}")
 
 
-def show(what: str, node: str | None, store: str | None) -> None:
-    """Prints what became of a run, or the value of a node."""
+def show(what: str, node: str | None, store: str | None, *, log: bool = False, as_json: bool = False) -> None:
+    """Print what became of a run, the value of a node, or what a node printed and logged."""
     by_id = is_run(what)
+    if log and node is None:
+        raise PlaitError(f"show {what} --log: say of which node: show {what} NODE --log")
     if not by_id and node is None:
         raise PlaitError(f"show {what}: say which node: show {what} NODE; or a run by its id (see `plait runs`)")
     pipeline = None if by_id else loaded(what).name
     place = open_place(store)
     try:
-        if node is None:
-            out(_of_run(found_run(place, what), place.ledger))
-        elif by_id:
-            out(_of_node(found_run(place, what), node, place))
+        row = found_run(place, what) if by_id else _latest(place, str(pipeline), str(node))
+        if log or as_json or node is not None or failed_nodes(row):
+            row = joined(row, place.store.blobs)
+        if as_json:
+            out(_json_of(row, node))
+        elif node is None:
+            out(_of_run(row, place.ledger))
+        elif log:
+            out(_log_of(row, node, place))
         else:
-            out(_of_node(_latest(place, str(pipeline), node), node, place))
+            out(_of_node(row, node, place))
     finally:
         place.ledger.close()
 
@@ -113,58 +123,115 @@ def found_run(place: Place, run: str) -> RunRow:
 def _latest(place: Place, pipeline: str, node: str) -> RunRow:
     rows = place.ledger.runs(pipeline, _MANY)
     for row in rows:
-        if any(key and state in ("run", "hit") for _, key, state, _ in _nodes(row, node)):
+        if any(one.key and one.state in ("run", "hit") for one in _nodes(row, node)):
             return row
-    known = list(dict.fromkeys(name for row in rows for name, *_ in row.nodes))
+    known = list(dict.fromkeys(one.name for row in rows for one in row.nodes))
     if not rows:
         raise PlaitError(f"{pipeline} has not run yet in {place.name}")
     raise PlaitError(f"no run of {pipeline} made {node!r}{near(node, known)}")
 
 
-def _nodes(row: RunRow, address: str) -> list[tuple[str, str, str, float]]:
+def _nodes(row: RunRow, address: str) -> list[NodeRun]:
     """The node that an address is of, or of a part of which it is; of a mapped one, all its items."""
     node, item, part = parsed(address)
     name = address if part is None else address.removesuffix(f".{part}")
-    found = [one for one in row.nodes if one[0] == address] or [one for one in row.nodes if one[0] == name]
-    return found or ([one for one in row.nodes if node_of(one[0]) == node] if item is None else [])
+    found = [one for one in row.nodes if one.name == address] or [one for one in row.nodes if one.name == name]
+    return found or ([one for one in row.nodes if node_of(one.name) == node] if item is None else [])
 
 
 def _of_run(row: RunRow, ledger: Ledger) -> str:
-    records = ledger.find([Key(key) for _, key, _, _ in row.nodes if key])
+    records = ledger.find([Key(one.key) for one in row.nodes if one.key])
+    printed = any(node.log is not None for node in row.nodes)
     lines = [
         f"{row.id}  {row.pipeline}  {row.status}, {_when(row.started)}, in {readable(_seconds(row))}, seed {row.seed}",
         *(f"  {address} = {printable(value)}" for address, value in row.params),
         *([f"  {printable(row.error)}"] if row.error else []),
+        *(
+            f"  failed: {node.name}: {printable(node.error.line)}"
+            for node in failed_nodes(row)
+            if node.error is not None
+        ),
         "",
         table(
-            ["node", "state", "seconds", "size", "digest"],
-            [_node_row(node, records.get(Key(node[1]))) for node in row.nodes],
+            ["node", "state", "seconds", "size", "digest", *(["printed"] if printed else [])],
+            [_node_row(node, records.get(Key(node.key))) + ([_lines(node)] if printed else []) for node in row.nodes],
             right={2, 3},
         ),
     ]
     return "\n".join(lines)
 
 
-def _node_row(node: tuple[str, str, str, float], record: Record | None) -> list[str]:
-    name, _, state, seconds = node
+def _node_row(node: NodeRun, record: Record | None) -> list[str]:
+    name, state, seconds = node.name, node.state, node.seconds
     if record is None:
-        return [name, _WORDS.get(state, state), "", "", ""]
+        return [name, _WORDS.get(state, state), f"{seconds:.2f}" if node.started else "", "", ""]
     size = _size(record.artifact)
     return [name, _WORDS.get(state, state), f"{seconds:.2f}", f"{size:,}", record.artifact.digest[:12]]
 
 
-def _of_node(row: RunRow, address: str, place: Place) -> str:
+def _lines(node: NodeRun) -> str:
+    return "" if node.log is None else f"{node.log.lines:,} line{'' if node.log.lines == 1 else 's'}"
+
+
+def _found_nodes(row: RunRow, address: str) -> list[NodeRun]:
     found = _nodes(row, address)
     if not found:
-        raise PlaitError(f"the run {row.id} has no node {address!r}{near(address, [name for name, *_ in row.nodes])}")
+        raise PlaitError(f"the run {row.id} has no node {address!r}{near(address, [one.name for one in row.nodes])}")
+    return found
+
+
+def _json_of(row: RunRow, node: str | None) -> str:
+    nodes = row.nodes if node is None else _found_nodes(row, node)
+    return json.dumps({**run_json(row, _counts(row)), "nodes": nodes_json(nodes)}, indent=2)
+
+
+def _log_of(row: RunRow, address: str, place: Place) -> str:
+    """What nodes printed and logged, as it was; more than one node have their names above."""
+    found = _found_nodes(row, address)
+    said = [(one.name, _text_of(row, one, place)) for one in found[:_ITEMS]]
+    if len(said) == 1:
+        return said[0][1]
+    more = [f"... and {len(found) - _ITEMS} more items"] if len(found) > _ITEMS else []
+    return "\n".join([*(f"--- {name}\n{text}" for name, text in said), *more])
+
+
+def _text_of(row: RunRow, node: NodeRun, place: Place) -> str:
+    if node.log is not None:
+        return printable(whole_text(node.log, place.store.blobs).removesuffix("\n"))
+    if node.state == "hit":
+        return f"{node.name} was up to date in the run {row.id}; the run that computed it has what it printed"
+    return f"{node.name} printed and logged nothing in the run {row.id}"
+
+
+def _of_failed(node: NodeRun) -> str:
+    """Why a node failed, as far as the history has it."""
+    if node.error is None:
+        return f"{node.name} failed"
+    lines = [f"{node.name} failed: {printable(node.error.line)}"]
+    if node.started:
+        lines.append(f"  at {_when(node.started)}, after {readable(node.seconds)}, on {printable(node.worker)}")
+    lines += [f"  attempt {place}: {printable(said)}" for place, said in enumerate(node.attempts, 1)]
+    if node.log is not None:
+        lines.append(f"  it printed {_lines(node)}: show them with --log")
+    if node.error.traceback:
+        lines += ["", printable(node.error.traceback)]
+    return "\n".join(lines)
+
+
+def _of_node(row: RunRow, address: str, place: Place) -> str:
+    found = _found_nodes(row, address)
     if len(found) > 1:
         part = parsed(address).part
-        shown = [_of_node(row, name if part is None else f"{name}.{part}", place) for name, *_ in found[:_ITEMS]]
+        shown = [
+            _of_node(row, name if part is None else f"{name}.{part}", place)
+            for name in [one.name for one in found[:_ITEMS]]
+        ]
         return "\n\n".join([*shown, *([f"… and {len(found) - _ITEMS} more items"] if len(found) > _ITEMS else [])])
-    node, key, state, _ = found[0]
+    node, key, state = found[0][:3]
     record = place.ledger.find([Key(key)]).get(Key(key)) if key else None
     if record is None:
-        why = f"{node} {_WORDS.get(state, state)}" if state in ("failed", "skipped") else f"{node} is not kept"
+        why = f"{node} {_WORDS.get(state, state)}" if state == "skipped" else f"{node} is not kept"
+        why = _of_failed(found[0]) if state == "failed" else why
         raise PlaitError(f"there is no value of {address} in the run {row.id}: {why}")
     artifacts = {address: record.artifact}
     if address != node:
@@ -212,29 +279,13 @@ def _when(moment: float) -> str:
 
 
 def _counts(row: RunRow) -> dict[str, int]:
-    states = [state for _, _, state, _ in row.nodes]
+    states = [one.state for one in row.nodes]
     return {state: states.count(state) for state in dict.fromkeys(states)}
 
 
 def _row(row: RunRow) -> list[str]:
     seconds = f"{_seconds(row):.1f}" if row.finished else ""
     return [row.id, row.pipeline, _when(row.started), row.status, seconds, counted(_counts(row))]
-
-
-def _as_json(row: RunRow) -> Mapping[str, Any]:
-    return {
-        "run": row.id,
-        "pipeline": row.pipeline,
-        "started": datetime.fromtimestamp(row.started, UTC).isoformat(),
-        "status": row.status,
-        "seconds": round(_seconds(row), 6),
-        "seed": row.seed,
-        "targets": list(row.targets),
-        "params": dict(row.params),
-        "counts": _counts(row),
-        "error": row.error,
-        "tags": list(row.tags),
-    }
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:

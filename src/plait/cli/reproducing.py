@@ -25,7 +25,7 @@ def reproduce(run: str, node: str, store: str | None, *, debug: bool) -> None:
     place = open_place(store)
     try:
         row = found_run(place, run)
-        record = _record(place, row.id, node, [name for name, _, state, _ in row.nodes if state == "failed"])
+        record = _record(place, row.id, node, [one.name for one in row.nodes if one.state == "failed"])
     finally:
         place.ledger.close()
     definition = _definition(record)

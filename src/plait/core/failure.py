@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from plait.errors import PlaitError
+from plait.errors import PastError, PlaitError
 
 
 class Failure:
@@ -25,8 +25,10 @@ class Failure:
         self.item = item
         self.error = error
         self._replay = replay
-        self.kind = type(error).__qualname__
-        self.message = str(error)
+        if isinstance(error, PastError):
+            self.kind, self.message = error.type, error.message
+        else:
+            self.kind, self.message = type(error).__qualname__, str(error)
 
     def reproduce(self) -> Any:
         """Calls the step again, with the same inputs and seed, in this process: its result, or its error.

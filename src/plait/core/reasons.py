@@ -9,6 +9,8 @@ from plait.core.keys import SHARED_RANDOM
 from plait.core.records import Record
 from plait.core.sources import Ambient, Const, Param, outputs
 
+FAILED = "failed last time"
+
 
 class Reason(NamedTuple):
     """One difference, in a word, with the input it is about."""

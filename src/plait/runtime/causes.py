@@ -117,7 +117,7 @@ class Causes:
     def _then(self, node: str, now: Record, run: str, was: Digest | None) -> Record | None:
         """The record that a node had in an earlier run; none, if it is the same, or if nobody knows."""
         row = self.rows.get(run)
-        key = next((Key(key) for name, key, *_ in row.nodes if name == node and key), None) if row else None
+        key = next((Key(one.key) for one in row.nodes if one.name == node and one.key), None) if row else None
         then = self._ledger.find([key]).get(key) if key else None
         if then is not None and was is not None and not _gives(then.artifact, was) and key != now.key:
             then = None

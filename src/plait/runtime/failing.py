@@ -7,12 +7,15 @@ from concurrent.futures import BrokenExecutor
 from typing import Protocol
 
 from plait.errors import NodeFailed
+from plait.history.nodes import one_line
 from plait.runtime.deaths import LIVES, died
 from plait.runtime.events import Failed, Retried, Skipped
+from plait.runtime.recording import describe
 from plait.runtime.replay import Replay, remember
 from plait.runtime.results import Results, not_doomed
 from plait.runtime.traces import users_own
 from plait.runtime.work import Work
+from plait.secret import masked
 
 
 class Fails(Protocol):
@@ -63,8 +66,11 @@ class Failing:
         work, state = self.work, self.work.state
         state.states[name] = "failed"
         state.failures[name] = users_own(error)
+        state.errors[name] = describe(error)
+        state.seconds[name] = work.clock.steady() - work.began[name]
         self._remember(name)
-        work.told.append(Failed(name, _said(error), work.clock.steady() - work.began[name]))
+        state.keep_failure()
+        work.told.append(Failed(name, _said(error), state.seconds[name]))
         if self.growth is not None and not self.growth.matters(name):
             state.attempted.add(name)
         elif work.request.fail == "fast":
@@ -159,7 +165,9 @@ class Failing:
         return max(0.0, self.due[0][0] - self.work.clock.steady()) if self.due else None
 
     def _again(self, name: str, attempt: int, error: BaseException, wait: float) -> None:
-        self.work.told.append(Retried(name, attempt, _said(error), wait))
+        said = _said(error)
+        self.work.state.attempts.setdefault(name, []).append(masked(one_line(said)))
+        self.work.told.append(Retried(name, attempt, said, wait))
         heapq.heappush(self.due, (self.work.clock.steady() + wait, len(self.due), name))
 
     def _skip(self, name: str, because: str) -> None:

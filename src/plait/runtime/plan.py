@@ -70,6 +70,8 @@ def why(planned: Planned) -> str:
             said.append(code_change(planned.changed))
         elif reason.word in ("input", "parameter", "constant"):
             said.append(f"{reason.input} changed")
+        elif reason.word == "failed last time":
+            said.append(f"{reason.word}: {reason.was}" if reason.was else reason.word)
         elif reason.word in ("seed", "time"):
             said.append(f"another {reason.word}")
         else:

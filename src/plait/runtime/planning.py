@@ -1,6 +1,7 @@
 """Finding out what a run would do: the walk of the scheduler, without the work."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from blake3 import blake3
@@ -11,9 +12,11 @@ from plait.core.digest import Digest, Key
 from plait.core.graph import Node, reads
 from plait.core.keys import arguments, node_key
 from plait.core.manifest import Change, changes, manifest, parts
-from plait.core.reasons import Reason, differences, kind_of, nearest, reasons
+from plait.core.reasons import FAILED, Reason, differences, kind_of, nearest, reasons
 from plait.core.records import Artifact, Record
 from plait.core.sources import outputs
+from plait.history.nodes import NodeRun
+from plait.history.reading import last_failures
 from plait.ports import Clock, Ledger
 from plait.runtime.digests import InputDigests
 from plait.runtime.foreseeing import Foreseeing
@@ -23,6 +26,7 @@ from plait.runtime.results import is_fresh, is_usable
 from plait.runtime.vault import Vault
 
 _EARLIER = 100  # records of a step that are looked at
+_RUNS = 5  # that are searched for failures
 
 
 def plan(request: Request, *, vault: Vault, ledger: Ledger | None, clock: Clock) -> Plan:
@@ -56,6 +60,11 @@ class Planning:
         self.artifacts: dict[str, Artifact] = {}  # of the nodes that are known
         self.read = request.read.union(deciding(request.graph)) if request.graph.folded else request.read
         self.digests = InputDigests(vault.naming, request.surface, self.artifacts)
+
+    @cached_property
+    def failed(self) -> Mapping[str, NodeRun]:
+        """The nodes that failed when a run last needed them."""
+        return {} if self.ledger is None else last_failures(self.ledger.runs(self.request.graph.name, _RUNS))
 
     def give(self, name: str, value: Any) -> Planned:
         """A node whose value was given."""
@@ -97,6 +106,11 @@ class Planning:
         kind = self._kinds(node)
         found = reasons(node.name, code, given, ledger.earlier(self.vault.naming.home(node.definition)), kind)
         before = found[0].before
+        failed = self.failed.get(node.name)
+        if failed is not None:  # to compare it with a neighbour would hide why there is no result of its own
+            changed = failed.key != key and before is not None and before.node == node.name
+            reason = Reason(FAILED, was=failed.error.line if failed.error is not None else "")
+            return Planned(node.name, "run", (reason, *(found if changed else ())), (), key=key)
         if before is not None and found[0].word != "environment" and not self.same_surroundings(node, before):
             found.append(Reason("environment", before=before))
         return Planned(node.name, "run", tuple(found), self._changed(ledger, node, found), key=key)
@@ -109,6 +123,9 @@ class Planning:
         """A node some of whose inputs are not known yet; it is sure to run, if code and the others were never seen."""
         earlier = ledger.earlier(self.vault.naming.home(node.definition), _EARLIER)
         code = self.vault.naming.code(node.definition).digest
+        failed = self.failed.get(node.name)
+        if failed is not None and failed.error is not None and not any(one.node == node.name for one in earlier):
+            return Planned(node.name, "run", (Reason(FAILED, was=failed.error.line),), waits_for=unknown)
         if not earlier:
             return Planned(node.name, "run", (Reason("new"),), waits_for=unknown)
         if node.definition.options.cache is False:

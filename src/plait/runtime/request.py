@@ -8,6 +8,7 @@ from plait.core.graph import Graph
 from plait.core.records import Artifact
 from plait.core.sources import Output, Source
 from plait.core.unfolding import Unfolding
+from plait.history.nodes import NodeError, NodeLog
 
 if TYPE_CHECKING:
     from plait.runtime.resolve import Surface
@@ -46,3 +47,16 @@ class State:
         self.because: dict[str, str] = {}  # of a skipped node: which one failed
         self.unchosen: dict[str, str] = {}  # of a node that no switch chose: what decided that
         self.unfolding: Unfolding | None = None  # what became of maps and switches
+        # what history has of nodes that were called
+        self.zero = (0.0, 0.0)  # one moment, in seconds since 1970 and as `began` counts them
+        self.began: dict[str, float] = {}  # when the last attempt of each node did
+        self.worker = ""  # where nodes ran of which `workers` says nothing
+        self.workers: dict[str, str] = {}
+        self.attempts: dict[str, list[str]] = {}  # that failed and were retried: their errors, one line each
+        self.errors: dict[str, NodeError] = {}
+        self.logs: dict[str, NodeLog] = {}
+        self.keep_failure: Callable[[], None] = _keep_nothing  # called at each failure: the run may be killed later
+
+
+def _keep_nothing() -> None:
+    return None

@@ -14,7 +14,10 @@ from plait.core.records import Artifact, part_of
 from plait.core.sources import Ambient, Collect, Const, Flat, Output, Param, Source
 from plait.core.step import Step
 from plait.errors import ArtifactLost, GraphError, NodeFailed, PlaitError
+from plait.history.bulk import whole_text
+from plait.history.nodes import NodeRun
 from plait.runtime.reading import AsText, Missing, Reading, check_run
+from plait.runtime.recording import node_run, node_runs
 from plait.runtime.request import MEMORY, State
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ T = TypeVar("T")
 class Run(Generic[R_co]):
     """One execution of a pipeline: `run["score"]` is what the step after `score` would get.
 
-    `id` names it in the history, `params` are the values it ran with, `seconds` how long it took, `status` is
-    "done", "failed" or "cancelled".
+    `id` names it in the history, `params` are the values it ran with, `started` is when it began, in seconds since
+    1970, `seconds` how long it took, `status` is "done", "failed" or "cancelled".
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Run(Generic[R_co]):
         self.id = id
         self.params = params
         self.status = "running"
+        self.started = 0.0
         self.seconds = 0.0
         self._graph = graph
         self._state = state
@@ -52,6 +56,7 @@ class Run(Generic[R_co]):
         self._targets = tuple(targets)
         self._recount: Callable[[Run[Any], str], str] | None = None  # given by who knows where the history is
         self._drawn: Callable[[Run[Any]], str] | None = None  # given by who can draw
+        self._more: Callable[[], None] | None = None  # of a run of the past: reads its long texts
 
     @property
     def ok(self) -> bool:
@@ -61,6 +66,7 @@ class Run(Generic[R_co]):
     @property
     def failures(self) -> Sequence[Failure]:
         """The nodes whose steps raised, in the order in which they did."""
+        self._read_more()
         replays = self._state.replays
         return [
             Failure(node_of(name), self._reading.item(name), error, replay=replays.get(name))
@@ -127,11 +133,40 @@ class Run(Generic[R_co]):
         ]
         return pandas.DataFrame(rows, columns=["node", "state", "seconds", "digest"]).set_index("node")
 
-    def explain(self, node: str | Step[..., Any]) -> str:
-        """Why a node ran in this run, or was a hit in it: what was not as in the nearest record before it."""
+    @property
+    def nodes(self) -> Sequence[NodeRun]:
+        """What became of each node: state, start, seconds, worker, failed attempts, error, and what it printed."""
+        self._read_more()
+        return node_runs(self._state)
+
+    def node(self, node: str | Step[..., Any]) -> NodeRun:
+        """What became of a node, or of one item of a mapped one."""
+        name = self._called(node)
+        self._read_more()
+        return node_run(self._state, name)
+
+    def log(self, node: str | Step[..., Any]) -> str:
+        """What a node printed and logged while it ran; of very much, its beginning and its end.
+
+        A cache hit printed nothing in this run: see the run that computed it.
+        """
+        log = self.node(node).log
+        return "" if log is None else whole_text(log, self._vault.blobs)
+
+    def _read_more(self) -> None:
+        more, self._more = self._more, None
+        if more is not None:
+            more()
+
+    def _called(self, node: str | Step[..., Any]) -> str:
         name = node if isinstance(node, str) and node in self._state.states else self._node(node)
         if name not in self._state.states:
             raise PlaitError(f"{name} was not asked for in this run{near(name, list(self._state.states))}")
+        return name
+
+    def explain(self, node: str | Step[..., Any]) -> str:
+        """Why a node ran in this run, or was a hit in it: what was not as in the nearest record before it."""
+        name = self._called(node)
         if self._recount is None:
             return f"{name}: {self._state.states[name]}. The run {self.id} kept nothing, so that no more is known."
         return self._recount(self, name)
@@ -149,7 +184,7 @@ class Run(Generic[R_co]):
         if set(self._state.states.values()) <= {"hit", "given"}:
             said = f"nothing to do, {'all ' if len(counted['hit']) > 1 else ''}{len(counted['hit'])} up to date"
         lines = [f"{self._graph.name}: {said}, in {readable(self.seconds)}"]
-        lines += [f"  failed: {node}: {type(e).__name__}: {e}" for node, e in self._state.failures.items()]
+        lines += [f"  failed: {NodeFailed.of(node, error)}" for node, error in self._state.failures.items()]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ from plait.runtime.contents import files_in
 from plait.runtime.loop import Loop
 from plait.runtime.native_threads import cores
 from plait.runtime.pools import SLOTS, Needs
+from plait.runtime.recording import here
 from plait.runtime.results import Results
 from plait.runtime.travel import check_step, check_value
 from plait.runtime.vault import INLINE, Vault
@@ -119,10 +120,10 @@ class Sites:
         """Begins the work of a node. Raises `ArtifactLost` where an input is being made again."""
         node = self.work.nodes[name]
         if needs.site == ASYNC:
-            return self.loop.submit(self.perform, node), Running(name, needs, None)
+            return self.loop.submit(self._perform_beside, node), Running(name, needs, None)
         executor = self.started[needs.site]
         if executor.in_process:
-            return executor.submit(self.perform, node), Running(name, needs, None)
+            return executor.submit(self._perform_beside, node), Running(name, needs, None)
         overdue = self._overdue(node) if executor.killable else None
         if needs.site not in self._luggage:
             leashed, shared = executor.killable and executor.shares_files, executor.shares_files
@@ -137,6 +138,10 @@ class Sites:
         read = bool(work.frontier.children[name])
         key = work.state.keys.get(name)
         return perform(node, key, work.vault, work.request.surface, self.results.output, read=read, call=self._call)
+
+    def _perform_beside(self, node: Node) -> Done:
+        self.work.state.workers[node.name] = here()
+        return self.perform(node)
 
     def kill(self, future: "Future[Done]", running: Running) -> None:
         """Ends work at once, where that can be."""

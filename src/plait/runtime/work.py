@@ -43,7 +43,7 @@ class Work:
         self.told: deque[RunEvent] = deque()
         self.kept = {*request.targets, *request.given}  # whose values are held to the end
         self.read = set(request.read)  # whose values are looked at: a record is no hit if its bytes are gone
-        self.began: dict[str, float] = {}
+        self.began = state.began
         self.at_work: set[str] = set()  # nodes that are worked on beside others
         self.remade: dict[str, Digest] = {}  # nodes whose bytes were lost when somebody read them, and what they were
 

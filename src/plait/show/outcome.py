@@ -17,7 +17,7 @@ def html(run: Run[Any]) -> str:
     """A run as HTML: what it came to, its graph with what became of each node, and what failed."""
     counts = Counter(run.states.values())
     head = escape(line(run._graph.name, counts, run.seconds, run.status))
-    failed = [Notable(node, 0.0, f"{type(error).__name__}: {error}") for node, error in run._state.failures.items()]
+    failed = [Notable(node, 0.0, run._state.errors[node].line) for node in run._state.failures]
     lines = [f'<div style="margin-left:1em">{noted(one)}</div>' for one in failed[:_SHOWN]]
     if len(failed) > _SHOWN:
         lines.append(f'<div style="margin-left:1em">{dim(f"and {len(failed) - _SHOWN} more")}</div>')

@@ -8,6 +8,7 @@ from plait.core.graph import Graph
 from plait.core.reasons import nearest
 from plait.core.records import Record
 from plait.errors import PlaitError, StoreError
+from plait.history.nodes import NodeRun
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.causes import Causes, Scene
 from plait.runtime.run import Run
@@ -32,26 +33,33 @@ def found(store: Store, run: Run[Any], node: str) -> str:
 
 def recounted(row: RunRow, node: str, ledger: Ledger, graph: Graph | None) -> str:
     """What became of a node in a run, and why. The graph, if there is one, is that of today."""
-    told = next((one for one in row.nodes if one[0] == node), None)
+    told = next((one for one in row.nodes if one.name == node), None)
     if told is None:
-        raise PlaitError(f"the run {row.id} has no node {node!r}{near(node, [name for name, *_ in row.nodes])}")
-    _, key, state, _ = told
+        raise PlaitError(f"the run {row.id} has no node {node!r}{near(node, [one.name for one in row.nodes])}")
+    key, state = told.key, told.state
     match state:
         case "given":
             return f"{node} was given to the run {row.id}, and not run."
         case "failed":
-            error = f": {printable(row.error)}" if row.error.startswith(f"{node}:") else ""
+            error = f": {printable(_error_of(row, told))}"
             return f"{node} ran in the run {row.id} and failed{error}\nOf what fails nothing is kept to compare with."
         case "skipped":
             return f"{node} was not run in the run {row.id}, because what it needs failed."
-    known = ledger.find([Key(key) for _, key, *_ in row.nodes if key])
+    known = ledger.find([Key(one.key) for one in row.nodes if one.key])
     record = known.get(Key(key)) if key else None
-    records = {name: known[Key(key)] for name, key, *_ in row.nodes if Key(key) in known}
+    records = {one.name: known[Key(one.key)] for one in row.nodes if Key(one.key) in known}
     causes = Causes(ledger, graph, Scene(records, dict(row.params), row.seed))
     if record is None:
         said = f"{node} {_DID.get(state, state)} in the run {row.id}. Its result is not kept, so that no more is known."
         return _with_word(said, row, Key(key), record, causes)
     return _hit(row, node, record, causes) if state == "hit" else _ran(row, node, record, ledger, causes, graph)
+
+
+def _error_of(row: RunRow, told: NodeRun) -> str:
+    if told.error is not None:
+        return told.error.line
+    known = row.error.startswith(f"{told.name}:")
+    return row.error if known else "an earlier version of plait recorded it, which kept no reasons"
 
 
 def _hit(row: RunRow, node: str, record: Record, causes: Causes) -> str:
@@ -93,7 +101,7 @@ def _ran(row: RunRow, node: str, record: Record, ledger: Ledger, causes: Causes,
 def _made_before(row: RunRow, key: Key, causes: Causes) -> RunRow | None:
     """The last run before this one that had a result under a key."""
     earlier = [one for one in causes.rows.values() if one.started < row.started]
-    had = [one for one in earlier if any(k == key and state in _DID for _, k, state, _ in one.nodes)]
+    had = [one for one in earlier if any(node.key == key and node.state in _DID for node in one.nodes)]
     return max(had, key=lambda one: one.started, default=None)
 
 

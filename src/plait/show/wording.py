@@ -78,6 +78,8 @@ def _sentence(reason: Reason, node: str, known: Node | None, changed: Sequence[C
     match reason.word:
         case "new":
             return "nothing was kept of it before"
+        case "failed last time":
+            return f"it failed last time{': ' if reason.was else ''}{printable(reason.was)}"
         case "code":
             own = not changed or any(len(change.path) == 1 for change in changed)
             return "its code changed" if own else "code that it reaches changed"

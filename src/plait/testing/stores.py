@@ -23,6 +23,7 @@ from blake3 import blake3
 from plait.core.digest import Digest, Key, digest
 from plait.core.records import Acceptance, Artifact, Record, hit_of
 from plait.errors import ArtifactLost
+from plait.history.nodes import NodeRun
 from plait.ports import Ledger, RunRow, Store
 
 Open = Callable[[], Store]
@@ -39,7 +40,7 @@ def record(key: str, value: str = "v", *, step: str = "m:f", made: float = 1.0) 
 
 def run(id_: str, *, started: float, status: str = "done", pipeline: str = "p") -> RunRow:
     """A run of a pipeline."""
-    nodes = (("n", digest("n"), "done", 0.5),)
+    nodes = (NodeRun("n", digest("n"), "done", 0.5),)
     process = ("no such host", 1, 1.0)
     return RunRow(id_, pipeline, started, 0.0, status, 7, ("n",), (("x", "1"),), nodes, process)
 

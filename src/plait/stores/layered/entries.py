@@ -13,8 +13,8 @@ from blake3 import blake3
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Artifact, Record
+from plait.history.rows import RunRow, blobs_of_run, clean_run, dump_run, load_run
 from plait.lines import dumps, loads, reader
-from plait.ports import RunRow
 
 RECORD, NEWEST, CODE, RUN, ACCEPTANCE = range(1, 6)
 
@@ -23,7 +23,6 @@ _DEPTH = 8  # of parts in parts, and of files in these
 _BLOB = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(rb"|(\.[A-Za-z0-9]{1,12}){1,2}")
 _TROUBLE = (ValueError, RecursionError)
-_run = reader(RunRow)
 _said = reader(tuple[Key, Digest, str, str, float, str, str, float])  # an acceptance without its record
 
 
@@ -83,19 +82,19 @@ def code_of(body: bytes) -> tuple[str, bytes] | None:
 
 def run_body(run: RunRow) -> bytes:
     """A row of a run."""
-    return dumps(run)
+    return dump_run(run)
 
 
 def run_of(body: bytes) -> RunRow | None:
     """The row of a body; none if it is not one, or has names that are not for people."""
     try:
-        row = _run(body)
+        row = clean_run(load_run(body))
     except _TROUBLE:
         return None
-    row = row._replace(error="".join(sign for sign in row.error if sign.isprintable() or sign == "\n"))
     shown = [row.id, row.pipeline, row.status, row.process[0], *row.targets, *row.tags]
     shown += [text for pair in row.params for text in pair] + [text for node in row.nodes for text in node[:3]]
-    return row if all(text.isprintable() for text in shown) else None
+    sound = all(text.isprintable() for text in shown) and all(map(_BLOB.fullmatch, blobs_of_run(row)))
+    return row if sound else None
 
 
 def acceptance_body(acceptance: Acceptance) -> bytes:

@@ -134,7 +134,7 @@ class LayeredLedger:
         """Keeps a run. Others hear of it if it is over, and made something: who looks for hits is told of no others."""
         self._near.add_run(run)
         if run.status != "running" and run.id in self._made:
-            self._send(entries.RUN, entries.run_body(run))
+            self._send(entries.RUN, entries.run_body(run), [run.bulk] if run.bulk else [])
 
     def runs(self, pipeline: str | None = None, limit: int = 100) -> Sequence[RunRow]:
         """Runs, newest first."""

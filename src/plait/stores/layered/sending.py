@@ -59,6 +59,9 @@ class Sender:
             for kind, body in entries.unpacked(batch.content()):
                 record = entries.record_of(body) if kind in (entries.RECORD, entries.NEWEST) else None
                 batch.blobs.update(dict.fromkeys(entries.blobs(record.artifact) if record is not None else ()))
+                run = entries.run_of(body) if kind == entries.RUN else None
+                if run is not None and run.bulk:
+                    batch.blobs[run.bulk] = None
             self.batch(batch)
 
     def look(self) -> None:

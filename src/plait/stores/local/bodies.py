@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Hit, Record
+from plait.history.rows import RunRow, dump_run, load_run
 from plait.lines import dumps, loads, reader
-from plait.ports import RunRow
 
 _TROUBLE = (ValueError, RecursionError)
 _AT_ONCE = 200  # records that are read at once: about 100 kB, for which memory need not be asked of the system
 _records = reader(list[Record])
 _hits = reader(list[Hit])
-_run = reader(RunRow)
 _said = reader(tuple[Key, Digest, str, str, float, str, str, float])  # an acceptance without its record
 
 
@@ -80,12 +79,12 @@ def acceptance_of(body: bytes) -> Acceptance | None:
 
 def run_body(run: RunRow) -> bytes:
     """A row of a run."""
-    return dumps(run)
+    return dump_run(run)
 
 
 def run_of(body: bytes) -> RunRow | None:
     """The row of a body; None if it is not one that this version can read."""
     try:
-        return _run(body)
+        return load_run(body)
     except _TROUBLE:
         return None

@@ -5,17 +5,21 @@ It is what cleaning up, checking and measuring go by. It holds no values, only w
 
 import os
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from plait.core.records import Acceptance
 from plait.core.retention import Result, blobs_of, kinds_of
+from plait.history.rows import blobs_of_run
 from plait.ports import RunRow, Usage
 from plait.stores.local import owners, segments
 from plait.stores.local.bodies import acceptance_of, code_of, record_of, run_of
 from plait.stores.local.index import short
 from plait.stores.local.layout import Layout
 
+_KEY = attrgetter("key")
+TEXTS = "texts of "  # what the keys begin with under which the texts of runs are looked at
 Place = tuple[str, int]  # the name of a segment, and where in it an entry ends
 
 
@@ -74,14 +78,14 @@ class Catalogue:
         found: dict[str, float] = {}
         for _, run in self.runs.values():
             at = max(run.started, run.finished)
-            for _, key, _, _ in run.nodes:
+            for key in map(_KEY, run.nodes):
                 if key and at > found.get(key, 0.0):
                     found[key] = at
         return found
 
     def tagged(self) -> set[str]:
         """The keys that runs with a name used."""
-        return {key for _, run in self.runs.values() if run.tags for _, key, _, _ in run.nodes}
+        return {key for _, run in self.runs.values() if run.tags for key in map(_KEY, run.nodes)}
 
     def used(self) -> dict[str, float]:
         """When each record was last used by a run; else when it was made."""
@@ -112,12 +116,28 @@ class Catalogue:
             for key, line in self.records.items()
         ]
 
+    def texts(self) -> list[Result]:
+        """What runs printed and said of their failures, as if each run's were one result that it used.
+
+        So the same limits hold for it, and a name of a run keeps it. The key is that of no record.
+        """
+        return [
+            Result(f"{TEXTS}{name}", max(run.started, run.finished), 0.0, 0, blobs, self._why_kept(row, run))
+            for name, (row, run) in self.runs.items()
+            if (blobs := tuple(dict.fromkeys(blobs_of_run(run))))
+        ]
+
+    def _why_kept(self, row: Row, run: RunRow) -> str:
+        if run.tags:
+            return "tagged"
+        return "" if self.segments[row.place[0]].closed else "running"
+
     def usage(self, sizes: Mapping[str, int], held: Iterable[str] = ()) -> list[Usage]:
         """What each result takes; a blob counts for the first that has it."""
         used, kept, seen = self.used(), self.kept(held), set[str]()
         pipelines: dict[str, dict[str, None]] = {}
         for _, run in self.runs.values():
-            for _, key, _, _ in run.nodes:
+            for key in map(_KEY, run.nodes):
                 pipelines.setdefault(key, {})[run.pipeline] = None
         found = []
         for key, line in sorted(self.records.items(), key=lambda item: item[1].made):

@@ -79,9 +79,17 @@ class _Collection:
         self.sizes = dict(blob_sizes(layout))
         self.held = {key for pin in self.pins for key in pin.keys}
         self.results = self.catalogue.results(self.held)
-        self.gone = condemned(
-            self.results, self.sizes, now=self.now + _TICK, age=limits.age, size=limits.size, grace=limits.grace
+        self.texts = self.catalogue.texts()
+        gone = condemned(
+            [*self.results, *self.texts],
+            self.sizes,
+            now=self.now + _TICK,
+            age=limits.age,
+            size=limits.size,
+            grace=limits.grace,
         )
+        self.gone = {key for key in gone if not key.startswith(catalogue.TEXTS)}
+        self.kept_texts = {blob for one in self.texts if one.key not in gone for blob in one.blobs}
 
     def _refuse_the_unknown(self) -> None:
         found = self.catalogue
@@ -107,7 +115,7 @@ class _Collection:
 
     def _summed(self, blobs: int, freed: int) -> Collected:
         left = [one for one in self.results if one.key not in self.gone]
-        needed = {blob for one in left for blob in one.blobs}
+        needed = {blob for one in left for blob in one.blobs} | self.kept_texts
         kept = sum(one.size for one in left) + sum(self.sizes.get(blob, 0) for blob in needed)
         return Collected(len(self.gone), blobs, freed, len(left), kept, tuple(self._remarks(kept)))
 
@@ -233,6 +241,7 @@ class _Collection:
     def _used(self) -> set[str]:
         left = (line for key, line in self.catalogue.records.items() if key not in self.gone)
         mine = {blob for line in left for blob in line.blobs} | self.catalogue.accepted_blobs() | self.rescued
+        mine |= self.kept_texts
         return mine.union(*map(self._used_of, _nested(self.layout)))
 
     def _used_of(self, layout: Layout) -> set[str]:

@@ -1,0 +1,127 @@
+"""What history says of the nodes of a run: from what the run has come to, to `NodeRun`s, and back."""
+
+import os
+import platform
+import threading
+import traceback
+from collections.abc import Sequence
+from functools import partial
+from itertools import repeat
+from pathlib import Path
+
+from plait.core.tuples import new
+from plait.errors import PastError
+from plait.history.nodes import NodeError, NodeRun, error_of
+from plait.history.rows import RunRow
+from plait.runtime.request import State
+from plait.secret import masked
+
+_OURS = (str(Path(__file__).parents[1]) + os.sep, "<frozen ")
+_FOREIGN = (f"{os.sep}concurrent{os.sep}futures{os.sep}",)
+
+
+def node_runs(state: State) -> tuple[NodeRun, ...]:
+    """What became of all nodes of a run; there may be very many, most of them cache hits."""
+    states, none, zero = state.states, repeat(""), repeat(0.0)
+    keys, seconds = map(state.keys.get, states, none), map(state.seconds.get, states, zero)
+    rest = (zero, none, repeat(()), repeat(None), repeat(None))
+    rows = zip(states, keys, states.values(), seconds, *rest)  # noqa: B905 - the others never end
+    hits = map(partial(new, NodeRun), rows)
+    if not state.began and not state.errors:
+        return tuple(hits)
+    found = dict(zip(states, hits, strict=True))
+    for name in (*state.began, *(name for name in state.errors if name not in state.began)):
+        if name in found:
+            found[name] = node_run(state, name)
+    return tuple(found.values())
+
+
+def node_run(state: State, name: str) -> NodeRun:
+    """What became of one node."""
+    began = state.began.get(name)
+    epoch, steady = state.zero
+    return NodeRun(
+        name,
+        state.keys.get(name, ""),
+        state.states.get(name, "running"),
+        state.seconds.get(name, 0.0),
+        0.0 if began is None else epoch + round(began - steady, 3),
+        "" if began is None else state.workers.get(name, state.worker),
+        tuple(state.attempts.get(name, ())),
+        state.errors.get(name),
+        state.logs.get(name),
+    )
+
+
+def take_in(state: State, row: RunRow) -> None:
+    """Fills the state of a run of the past."""
+    state.zero = (row.started, 0.0)
+    for name, key, word, seconds, started, worker, attempts, error, log in row.nodes:
+        state.states[name] = word
+        state.seconds[name] = seconds
+        if key:
+            state.keys[name] = key  # type: ignore[assignment] # a key, as text
+        if started:
+            state.began[name] = started - row.started
+            state.workers[name] = worker
+        if attempts:
+            state.attempts[name] = list(attempts)
+        if log is not None:
+            state.logs[name] = log
+        if word == "failed":
+            error = error or _of_row(row, name)
+            state.errors[name] = error
+            state.failures[name] = PastError(*error)
+
+
+def _of_row(row: RunRow, name: str) -> NodeError:
+    """What a row says of a failure that was recorded by a version that kept no errors of nodes."""
+    kind, _, message = row.error.removeprefix(f"{name}: ").partition(": ")
+    if row.error.startswith(f"{name}: ") and kind.isidentifier():
+        return NodeError(kind, message)
+    return NodeError("Exception", "its reason was not kept: an earlier version of plait recorded this run")
+
+
+def describe(error: BaseException) -> NodeError:
+    """An error for the history: bounded, without secrets, and without frames of plait. It never raises."""
+    kind = type(error).__qualname__
+    try:
+        message = str(error)
+    except Exception as broken:
+        message = f"<its text cannot be made: {type(broken).__name__}>"
+    try:
+        text = _traceback(error)
+    except Exception:
+        text = ""
+    return error_of(kind, masked(message), masked(text))
+
+
+def _traceback(error: BaseException) -> str:
+    shown = traceback.TracebackException.from_exception(error)
+    chain: list[traceback.TracebackException | None] = [shown]
+    seen = set()
+    while chain:
+        one = chain.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        frames = [frame for frame in one.stack if _is_users(frame.filename)]
+        one.stack = traceback.StackSummary.from_list(frames)
+        if not frames:
+            one.stack = None  # type: ignore[assignment] # TracebackException.format asks whether there is one
+        chain += [one.__cause__, one.__context__, *(one.exceptions or ())]
+    return "".join(shown.format()).rstrip()
+
+
+def _is_users(file: str) -> bool:
+    return not file.startswith(_OURS) and not any(part in file for part in _FOREIGN)
+
+
+def here() -> str:
+    """This thread, as history names where a node ran: host, process, thread."""
+    return f"{platform.node()} {os.getpid()} {threading.current_thread().name}"
+
+
+def failed_only(state: State) -> Sequence[NodeRun]:
+    """What became of the nodes that failed."""
+    return [node_run(state, name) for name in state.errors]
