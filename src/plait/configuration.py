@@ -1,7 +1,7 @@
 """Configuration files: `params:` (addresses, nested) and `run:` (options), later files over earlier ones.
 
-The loader takes plain data only, and not much of it: no tags, no aliases (which can expand without end), no key
-twice; at most a mebibyte, 10,000 values and 50 levels (CVE-2020-14343 was a loader that took more).
+Files are YAML 1.2 (`yaml12`): plain data within bounds. A scalar keeps its text until the type of its parameter is
+known, so that `zip: 01234` is text for a `str`, and a number for an `int`.
 """
 
 import os
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from plait import parameters
 from plait.core.definition import near
-from plait.core.graph import Graph
+from plait.core.graph import Graph, Parameter
 from plait.errors import ParameterError
+from plait.fields import holds
 from plait.options import checked
+from plait.secret import Secret
+from plait.yaml12 import LIMIT, Scalar, fit, load, place, plain
 
-LIMIT = 1 << 20  # bytes
-_VALUES = 10_000
-_LEVELS = 50
 VARIABLE = "PLAIT_PARAMS"  # parameters in the environment, for the command line
 
 
@@ -39,36 +39,79 @@ def configured(graph: Graph, values: Mapping[str, Any], *paths: str | Path | Lay
     """The parameters and the run options that files set; `ParameterError` names the file and what is wrong in it."""
     merged: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    places: dict[str, str] = {}  # in which file an address was last set
+    places: dict[str, str] = {}  # in which file, and in which lines of it, an address was last set
     for path in paths:
         content = {"params": path.params, "run": {}} if isinstance(path, Layer) else _sections(Path(path))
         name = path.name if isinstance(path, Layer) else str(path)
+        options |= _options(content["run"], name)
         try:
-            options |= checked(content["run"])
-            places |= dict.fromkeys(parameters.addressed(graph, content["params"], values), f"{name}: ")
+            found = parameters.addressed(graph, content["params"], values)
         except ParameterError as error:
             raise ParameterError(f"{name}: {error}") from None
+        places |= {address: _where(name, value) for address, value in found.items()}
         merged = _over(merged, content["params"])
-    return Configured(admitted(graph, values, merged, places), options)
-
-
-def admitted(
-    graph: Graph, known: Mapping[str, Any], given: Mapping[str, Any], places: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """Values by address, fitted to their types; `known` are those that the fields of others are put into."""
-    found = {}
-    for address, value in parameters.addressed(graph, given, known).items():
+    fitted = {}
+    for address, value in parameters.addressed(graph, merged, values).items():
         try:
-            found[address] = parameters.admitted(graph.parameters[address], value)
+            fitted[address] = _fitted(graph.parameters[address], value)
         except ParameterError as error:
-            raise ParameterError(f"{(places or {}).get(address, '')}{error}") from None
+            raise ParameterError(f"{places.get(address, '')}{error}") from None
+    return Configured(fitted, options)
+
+
+def _options(said: Mapping[Any, Any], name: str) -> dict[str, Any]:
+    """Options of `run` that a file sets; `ParameterError` has the line of the one that does not fit."""
+    found: dict[str, Any] = {}
+    for option, value in said.items():
+        try:
+            found |= checked({plain(option): plain(value)})
+        except ParameterError as error:
+            raise ParameterError(f"{_where(name, value)}{error}") from None
     return found
+
+
+def _where(name: str, value: Any) -> str:
+    lines = place(value)
+    return f"{name}, {lines}: " if lines and not name.startswith(("$", "-")) else f"{name}: "
+
+
+def _fitted(parameter: Parameter, value: Any) -> Any:
+    """A value of a file, as the readers of its parameter want it."""
+    made = fit(parameter.hints, value)
+    _check_switch(parameter, made)
+    try:
+        return parameters.admitted(parameter, made)
+    except ParameterError as error:
+        if any(holds(hint, Secret) for hint in parameter.hints):
+            raise
+        shown = isinstance(value, Scalar) and value.has_own_text and value.text not in ("", repr(made))
+        written = f" (written {value.text[:60]})" if shown else ""
+        text = any(holds(hint, str) for hint in parameter.hints) and not isinstance(made, str)
+        raise ParameterError(f"{error}{written}{'; put it in quotes if it is text' if text else ''}") from None
+
+
+def _check_switch(parameter: Parameter, value: Any) -> None:
+    """Refuses `off` for an unannotated parameter whose default is a boolean: as text it would count as true."""
+    if type(parameter.default) is bool and not any(hint is not Any for hint in parameter.hints):  # noqa: SIM102
+        if isinstance(value, str) and value.lower() in ("yes", "no", "on", "off", "y", "n"):
+            raise ParameterError(
+                f"{parameter.address} = {value!r} is text in YAML 1.2, and its default is {parameter.default}; "
+                f"write true or false"
+            )
+
+
+def admitted(graph: Graph, known: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by address, fitted to their types; `known` are those that the fields of others are put into."""
+    return {
+        address: parameters.admitted(graph.parameters[address], value)
+        for address, value in parameters.addressed(graph, given, known).items()
+    }
 
 
 def from_environment() -> Layer:
     """The parameters in `$PLAIT_PARAMS`: YAML, written as under `params:`."""
     text = os.environ.get(VARIABLE, "")
-    content = parsed(text, f"${VARIABLE}")
+    content = _or_none(load(text, f"${VARIABLE}"))
     if content is not None and not isinstance(content, dict):
         raise ParameterError(f"${VARIABLE}: write names and values, as under params: {{fit: {{max_depth: 8}}}}")
     return Layer(f"${VARIABLE}", content or {})
@@ -82,8 +125,10 @@ def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
         raise ParameterError(f"{path} cannot be read: {error}") from None
     if size > LIMIT:
         raise ParameterError(f"{path} has more than {LIMIT} bytes, which is no configuration file")
-    content = parsed(text, str(path))
+    content = _or_none(load(text, str(path)))
     content = {} if content is None else content
+    if isinstance(content, dict):
+        content = {plain(section): _or_none(inner) for section, inner in content.items()}
     if not isinstance(content, dict) or not all(isinstance(v, dict | None) for v in content.values()):
         raise ParameterError(f"{path}: write two sections, params: and run:, with a name and a value in each line")
     for section in content:
@@ -94,22 +139,20 @@ def _sections(path: Path) -> dict[str, Mapping[str, Any]]:
     return {"params": content.get("params") or {}, "run": content.get("run") or {}}
 
 
+def _or_none(content: Any) -> Any:
+    """Content of a file, where an empty section is none."""
+    return None if isinstance(content, Scalar) and content.value is None else content
+
+
 def parsed(text: str, where: str) -> Any:
     """What a YAML text says: plain data, within bounds. `ParameterError` says where it is not."""
-    import yaml
-
-    if len(text) > LIMIT:
-        raise ParameterError(f"{where} has more than {LIMIT} characters")
-    try:
-        return yaml.load(text, _loader())  # noqa: S506 - a SafeLoader, with less
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # ValueError: a date or number that is none
-        raise ParameterError(f"{where} is not YAML that is taken here: {error}") from None
+    return plain(load(text, where))
 
 
 def value(text: str) -> Any:
     """A value from the command line: as YAML reads it, so that 8 is a number and a,b is text."""
     try:
-        return parsed(text, "the value")
+        return load(text, "the value")
     except ParameterError:
         return text
 
@@ -120,40 +163,3 @@ def _over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
         inner = both.get(name)
         both[name] = _over(inner, item) if isinstance(inner, dict) and isinstance(item, dict) else item
     return both
-
-
-def _loader() -> Any:
-    import yaml
-
-    class Plain(yaml.SafeLoader):
-        values = levels = 0
-
-        def refuse(self, said: str, mark: Any) -> Any:
-            raise yaml.constructor.ConstructorError(None, None, said, mark)
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            event = self.peek_event()  # type: ignore[no-untyped-call] # the stubs of PyYAML leave it out
-            if self.check_event(yaml.AliasEvent):
-                self.refuse("aliases (*name) are not taken", event.start_mark)
-            self.values += 1
-            self.levels += 1
-            if self.values > _VALUES:
-                self.refuse(f"there are more than {_VALUES} values", event.start_mark)
-            if self.levels > _LEVELS:
-                self.refuse(f"it is nested more than {_LEVELS} levels deep", event.start_mark)
-            node = super().compose_node(parent, index)
-            self.levels -= 1
-            return node
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen = set()
-            for key_node, _ in node.value:
-                if not isinstance(key_node, yaml.ScalarNode):
-                    self.refuse("a list or a mapping is no key", key_node.start_mark)
-                key = self.construct_object(key_node, deep=True)
-                if key in seen:
-                    self.refuse(f"{key!r} is there twice", key_node.start_mark)
-                seen.add(key)
-            return super().construct_mapping(node, deep)
-
-    return Plain

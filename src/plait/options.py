@@ -28,11 +28,23 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
                 raise ParameterError(str(error)) from None
             continue
         fits, wanted = _WANTED[name]
-        if not fits(value):
-            raise ParameterError(f"run: {name}: {value!r} does not fit; give {wanted}")
-    return dict(options)
+        if not fits(_instant(value) if name == "now" else value):
+            quotes = "; put it in quotes if it is one" if type(value) in (int, float) and name in _TEXT else ""
+            raise ParameterError(f"run: {name}: {value!r} does not fit; give {wanted}{quotes}")
+    return {name: _instant(value) if name == "now" else value for name, value in options.items()}
 
 
+def _instant(value: Any) -> Any:
+    """An instant from its text: YAML 1.2 has no type for times."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return value
+
+
+_TEXT = ("store", "executor")
 _WANTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "seed": (lambda v: type(v) is int and v >= 0, "a whole number, 0 or more"),
     "now": (

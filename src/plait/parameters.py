@@ -141,7 +141,7 @@ def fitted(hint: Any, value: Any, name: str) -> Any:
 
     view = adapter(hint)
     if view is None:
-        wanted = typing.get_origin(hint) or hint
+        wanted = dict if hasattr(hint, "__required_keys__") else typing.get_origin(hint) or hint
         if isinstance(wanted, type) and not isinstance(value, wanted):
             raise ParameterError(f"{name}: a {type(value).__name__} is given, and {type_name(hint)} is wanted")
         return value

@@ -21,6 +21,7 @@ from plait.runtime.run import Run
 from plait.show.progress import progress
 from plait.show.tally import Tally
 from plait.show.values import brief
+from plait.yaml12 import plain
 
 _SMALL = 256 * 1024  # bytes, up to which a result is read to be printed
 
@@ -46,21 +47,25 @@ class Selection(NamedTuple):
 
 
 def _set(pipeline: Pipeline[..., Any], settings: Sequence[tuple[str, str]]) -> Pipeline[..., Any]:
-    """Parameters from text: as YAML reads it; where that does not fit, as it stands (text that looks like a date)."""
+    """Parameters from text: as YAML reads it; where that does not fit, as it stands (null for a text, or `a: b`)."""
     values = {name: configuration.value(text) for name, text in settings}
     try:
-        return pipeline.with_(values)  # all at once: several may be fields of one
-    except ParameterError:
-        for name, text in settings:
-            try:
-                pipeline.with_({name: values[name]})
-            except ParameterError:
-                values[name] = text
+        return _with(pipeline, values)  # all at once: several may be fields of one
+    except ParameterError as error:
+        first = error
+    for name, text in settings:
         try:
-            return pipeline.with_(values)
+            _with(pipeline, {name: values[name]})
         except ParameterError:
-            pass
-        raise
+            values[name] = text
+    try:
+        return _with(pipeline, values)
+    except ParameterError:
+        raise first from None
+
+
+def _with(pipeline: Pipeline[..., Any], values: Mapping[str, Any]) -> Pipeline[..., Any]:
+    return pipeline.with_config(configuration.Layer("--set", values)) if values else pipeline
 
 
 def limits(said: Sequence[str] | None) -> dict[str, Any] | None:
@@ -70,7 +75,7 @@ def limits(said: Sequence[str] | None) -> dict[str, Any] | None:
     for one in said:
         if "=" not in one:
             raise ParameterError(f"--limit {one}: write POOL=AMOUNT, such as gpu=2 or memory=16GiB")
-    return {name.strip(): configuration.value(text) for name, _, text in (one.partition("=") for one in said)}
+    return {name.strip(): plain(configuration.value(text)) for name, _, text in (one.partition("=") for one in said)}
 
 
 def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from plait import parameters
-from plait.configuration import parsed
+from plait.configuration import Layer
 from plait.core.builder import build
 from plait.core.definition import EMPTY, near
 from plait.core.graph import Graph, Parameter
@@ -18,6 +18,7 @@ from plait.graphs.checking import check_maps
 from plait.graphs.folds import Folds
 from plait.items import Wiring
 from plait.pipeline import Pipeline
+from plait.yaml12 import fit, load, plain
 
 _TOP = ("pipeline", "axes", "nodes", "inputs", "types", "defaults", "result", "names", "params")
 _NODE = ("step", "maps", "reads", "with")
@@ -67,7 +68,7 @@ def _mapping(content: Mapping[str, Any], key: str) -> dict[str, Any]:
 def content_of(text: str) -> dict[str, Any]:
     """What a text says, as far as its form goes. Nothing is imported."""
     try:
-        content: dict[str, Any] = parsed(text, "the graph")
+        content: dict[str, Any] = _plain_but_values(load(text, "the graph"))
     except ParameterError as error:
         raise GraphError(str(error)) from None
     _check_keys(content, _TOP, "a graph")
@@ -84,6 +85,30 @@ def content_of(text: str) -> dict[str, Any]:
     return content
 
 
+def _plain_but_values(content: Any) -> Any:
+    """What a text says, as plain data, but for values of inputs and parameters: their types are not known yet."""
+    if not isinstance(content, dict):
+        return plain(content)
+    made = {plain(key): one if key in ("params", "defaults", "nodes") else plain(one) for key, one in content.items()}
+    for section in ("params", "defaults"):
+        if isinstance(made.get(section), dict):
+            made[section] = {plain(key): one for key, one in made[section].items()}
+        elif section in made:
+            made[section] = plain(made[section])
+    nodes = made.get("nodes")
+    if not isinstance(nodes, dict):
+        return {**made, "nodes": plain(nodes)} if "nodes" in made else made
+    made["nodes"] = {plain(node): _node(said) for node, said in nodes.items()}
+    return made
+
+
+def _node(said: Any) -> Any:
+    if not isinstance(said, dict) or not isinstance(said.get("with"), dict):
+        return plain(said)
+    rest = plain({key: one for key, one in said.items() if key != "with"})
+    return {**rest, "with": {plain(key): one for key, one in said["with"].items()}}
+
+
 def assembled(
     content: Mapping[str, Any], known: Mapping[str, Step[..., Any]], found: Callable[[str], Any]
 ) -> Pipeline[..., Any]:
@@ -98,12 +123,14 @@ def assembled(
     check_maps(graph)
     made: Pipeline[..., Any] = object.__new__(Pipeline)
     made._set(graph, {}, {}, None, Wiring(None if graph.folded else steps, content.get("inputs")))
-    return made.with_(_mapping(content, "params"))
+    values = _mapping(content, "params")
+    return made.with_config(Layer("params", values)) if values else made
 
 
 def _step(node: str, said: Mapping[str, Any], found: Step[..., Any], folds: Folds) -> Step[..., Any]:
     definition = found.definition
-    reads, values = _mapping(said, "reads"), _mapping(said, "with")
+    reads, written = _mapping(said, "reads"), _mapping(said, "with")
+    values = {given: fit([definition.hints.get(given, Any)], one) for given, one in written.items()}
     names = definition.input_names
     for given in (*reads, *values):
         if given not in names:
@@ -139,5 +166,7 @@ def _completed(graph: Graph, content: Mapping[str, Any], folds: Folds, typed: Ma
     for address, hints in typed.items():
         known[address] = known[address]._replace(hints=hints)
     for address, default in defaults.items():
-        known[address] = known[address]._replace(default=parameters.admitted(known[address], default))
+        known[address] = known[address]._replace(
+            default=parameters.admitted(known[address], fit(known[address].hints, default))
+        )
     return Graph(graph.name, graph.nodes, known, {**graph.aliases, **names}, result, graph.whole)

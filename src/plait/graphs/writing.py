@@ -27,7 +27,9 @@ from plait.graphs.folds import called, mapped_by
 from plait.graphs.reading import assembled, content_of
 from plait.pipeline import Pipeline
 from plait.secret import Secret
+from plait.yaml12.scalars import STR, meaning
 
+_BREAKS = "\x85\u2028\u2029\ufeff"  # line breaks in YAML 1.1, not in 1.2
 _PLAIN = (type(None), bool, int, float, str)
 
 
@@ -41,20 +43,39 @@ def to_yaml(pipeline: Pipeline[..., Any]) -> str:
     pipeline: empty
     nodes: {}
     """
-    import yaml
-
     writer = _Writer(pipeline)
-
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    written = str(yaml.dump(writer.text(), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120))
+    written = dump(writer.text())
     steps: dict[str, Step[..., Any]] = {
         name: Step(node.definition, name, {}, {}) for name, node in pipeline.graph.nodes.items()
     }
     check_same(pipeline.graph, assembled(content_of(written), steps, writer.classes.__getitem__).graph)
     return written
+
+
+def dump(content: Any) -> str:
+    """Return plain data as YAML that means the same in YAML 1.1 and 1.2: text that either reads otherwise is quoted.
+
+    >>> print(dump({"step": "no", "at": "1e-3", "n": 0.001}), end="")
+    step: 'no'
+    at: '1e-3'
+    n: 0.001
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+        def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+            tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+            return meaning(value) if kind is yaml.ScalarNode and implicit[0] and tag == STR else tag
+
+    def text(dumper: Any, value: str) -> Any:
+        breaks = any(character in value for character in _BREAKS)  # only escapes keep them
+        return dumper.represent_scalar(STR, value, style='"' if breaks else None)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 class _Writer:
