@@ -33,11 +33,12 @@ from plait.runtime.execute import execute
 from plait.runtime.fetching import with_remote_files
 from plait.runtime.listening import Listener, drive, tell
 from plait.runtime.naming import warn
+from plait.runtime.output import capturing
 from plait.runtime.plan import Plan
 from plait.runtime.planning import plan
 from plait.runtime.pools import sized
 from plait.runtime.recording import failed_only, here, node_runs
-from plait.runtime.request import Request, State
+from plait.runtime.request import Request, State, keep_nothing
 from plait.runtime.resolve import Surface
 from plait.runtime.run import Run, use_of
 from plait.runtime.sites import check_timeouts
@@ -246,7 +247,8 @@ class Session:
                 request, state, vault=self.vault, ledger=ledger, executor=started.pop(""), clock=SystemClock(),
                 others=started,
             )  # fmt: skip
-            drive(events, told)
+            with capturing():
+                drive(events, told)
             status = "failed" if state.failures.keys() - state.attempted else "done"
         except NodeFailed as failure:
             status, said, failure.run = "failed", str(failure), run
@@ -255,6 +257,7 @@ class Session:
             status, said = "failed", str(error)
             raise
         finally:
+            state.keep_failure = keep_nothing  # else each would hold the other
             run.status, run.seconds = status, time.perf_counter() - clock
             if ledger is not None:
                 with paused():

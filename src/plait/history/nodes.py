@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-_HEAD, _TAIL = 4 << 10, 12 << 10  # characters of a text that are kept: of its beginning, and of its end
+HEAD, TAIL = 4 << 10, 12 << 10  # characters of a text that are kept: of its beginning, and of its end
 _LINE = 200  # characters of an error in one line
 
 
@@ -65,7 +65,7 @@ class NodeRun(NamedTuple):
         return any(self[4:])
 
 
-def bounded(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
+def bounded(text: str, head: int = HEAD, tail: int = TAIL) -> str:
     """A text of which the middle is left out where it is long.
 
     >>> bounded("abcdefghij", 3, 2)
@@ -92,6 +92,6 @@ def error_of(kind: str, message: str, traceback: str) -> NodeError:
 def log_of(text: str) -> NodeLog:
     """The log of a text that is at hand."""
     lines = text.count("\n") + (bool(text) and not text.endswith("\n"))
-    if len(text) <= _HEAD + _TAIL:
+    if len(text) <= HEAD + TAIL:
         return NodeLog(text, "", len(text), lines)
-    return NodeLog(text[:_HEAD], text[-_TAIL:], len(text), lines)
+    return NodeLog(text[:HEAD], text[-TAIL:], len(text), lines)

@@ -29,6 +29,7 @@ from plait.runtime.healing import Healing
 from plait.runtime.naming import warn_once
 from plait.runtime.pools import Needs, Pools, sized
 from plait.runtime.ready import Lanes, Stack
+from plait.runtime.reporting import Report
 from plait.runtime.request import MEMORY, Request, State
 from plait.runtime.results import Results
 from plait.runtime.sites import Running, Sites
@@ -38,11 +39,11 @@ from plait.runtime.unfolding import Growth
 from plait.runtime.vault import Vault
 from plait.runtime.watchdog import Overdue
 from plait.runtime.work import Work
+from plait.runtime.worker import Done
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from plait.runtime.worker import Done
 
 _LOOK = 1.0  # seconds after which somebody who waits looks around
 
@@ -290,7 +291,9 @@ class _SideBySide(_Scheduler):
     def _ended_with(self, future: "Future[Any]", running: Running) -> None:
         name = running.name
         try:
-            done: Done | Broken = future.result()
+            done: Report | Done | Broken = future.result()
+            if isinstance(done, Report):
+                done = self._told(name, done)
             if isinstance(done, Broken):
                 done.again()
             for category, message in done.warnings:
@@ -307,6 +310,12 @@ class _SideBySide(_Scheduler):
             self.failing.failed(name, error)
         else:
             self.results.finished(name, done, here=running.needs.site in self.sites.here)
+
+    def _told(self, name: str, report: Report) -> Done | Broken:
+        self.work.state.workers[name] = report.worker
+        if report.log is not None:
+            self.sites.keep_log(name, report.log)
+        return report.outcome
 
     def _stop(self) -> None:
         """Nothing is left running."""

@@ -55,8 +55,8 @@ class State:
         self.attempts: dict[str, list[str]] = {}  # that failed and were retried: their errors, one line each
         self.errors: dict[str, NodeError] = {}
         self.logs: dict[str, NodeLog] = {}
-        self.keep_failure: Callable[[], None] = _keep_nothing  # called at each failure: the run may be killed later
+        self.keep_failure: Callable[[], None] = keep_nothing  # called at each failure: the run may be killed later
 
 
-def _keep_nothing() -> None:
-    return None
+def keep_nothing() -> None:
+    """There is no store, or no run any more."""

@@ -13,18 +13,21 @@ from plait.core.graph import Node
 from plait.core.records import Artifact, lasting, part_of
 from plait.core.sources import Const, outputs, params
 from plait.errors import ArtifactLost, ParameterError, PlaitError
+from plait.history.nodes import NodeLog
 from plait.ports import Executor
 from plait.runtime.contents import files_in
 from plait.runtime.loop import Loop
 from plait.runtime.native_threads import cores
+from plait.runtime.output import Slot, joined, reset_current, set_current
 from plait.runtime.pools import SLOTS, Needs
 from plait.runtime.recording import here
+from plait.runtime.reporting import reported
 from plait.runtime.results import Results
 from plait.runtime.travel import check_step, check_value
 from plait.runtime.vault import INLINE, Vault
 from plait.runtime.watchdog import Overdue
 from plait.runtime.work import Work
-from plait.runtime.worker import Done, Job, luggage, packed, perform, work
+from plait.runtime.worker import Done, Job, luggage, packed, perform
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -128,7 +131,7 @@ class Sites:
         if needs.site not in self._luggage:
             leashed, shared = executor.killable and executor.shares_files, executor.shares_files
             self._luggage[needs.site] = luggage(self.work.vault, leashed=leashed, shared=shared)
-        return executor.submit(work, self._luggage[needs.site], self._packed(node, overdue)), Running(
+        return executor.submit(reported, self._luggage[needs.site], self._packed(node, overdue)), Running(
             name, needs, overdue
         )
 
@@ -137,7 +140,20 @@ class Sites:
         name, work = node.name, self.work
         read = bool(work.frontier.children[name])
         key = work.state.keys.get(name)
-        return perform(node, key, work.vault, work.request.surface, self.results.output, read=read, call=self._call)
+        slot: Slot = []
+        token = set_current(slot)
+        try:
+            return perform(node, key, work.vault, work.request.surface, self.results.output, read=read, call=self._call)
+        finally:
+            reset_current(token)
+            if slot:
+                blobs = None if work.ledger is None else work.vault.blobs
+                self.keep_log(name, slot[0].closed(blobs))
+
+    def keep_log(self, name: str, log: NodeLog) -> None:
+        """Keep what an attempt of a node printed and logged, behind what earlier ones did."""
+        logs, work = self.work.state.logs, self.work
+        logs[name] = joined(logs.get(name), log, None if work.ledger is None else work.vault.blobs)
 
     def _perform_beside(self, node: Node) -> Done:
         self.work.state.workers[node.name] = here()

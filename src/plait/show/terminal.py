@@ -10,10 +10,10 @@ them, `redirect_stdout` and forked children need no care.
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from typing import Any, TextIO
 
 from plait.core.durations import readable
+from plait.runtime.output import Wrapper, can_be_wrapped
 from plait.show.report import counted
 from plait.show.tally import Notable, Tally
 from plait.show.values import printable
@@ -34,7 +34,7 @@ class Line:
         self._plain = "utf" not in (getattr(stream, "encoding", "") or "").lower()
         self._write = stream.write
         self._there = False
-        self._watched: list[TextIO] = []
+        self._watched: list[Wrapper] = []
 
     def update(self, tally: Tally, news: list[Notable]) -> None:
         """Draws the line anew."""
@@ -48,9 +48,8 @@ class Line:
 
     def close(self, news: list[Notable]) -> None:
         """Takes the line away."""
-        for stream in self._watched:
-            if isinstance(vars(stream).get("write"), _Clearing):
-                del stream.write
+        for wrapper in self._watched:
+            wrapper.remove()
         self._watched = []
         self._put(_CLEAR)
         for notable in news:
@@ -68,9 +67,8 @@ class Line:
 
     def _watch(self) -> None:
         for stream in (self._stream, sys.__stdout__):
-            if stream is not None and stream.isatty() and hasattr(stream, "__dict__"):
-                stream.write = _Clearing(self, stream.write)  # type: ignore[method-assign] # see above
-                self._watched.append(stream)
+            if can_be_wrapped(stream) and stream.isatty():
+                self._watched.append(_Clearing(self, stream))
 
     def _say(self, text: str) -> None:
         self._put(f"{_CLEAR}{text}\n")
@@ -118,14 +116,14 @@ class Line:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour and text else text
 
 
-class _Clearing:
+class _Clearing(Wrapper):
     """A stream's `write` that takes the line away first."""
 
-    def __init__(self, line: Line, write: Callable[[str], Any]) -> None:
+    def __init__(self, line: Line, stream: TextIO) -> None:
         self._line = line
-        self._write = write
+        super().__init__(stream)
 
     def __call__(self, text: str) -> Any:
         if cleared := self._line.clear():
-            self._write(cleared)
-        return self._write(text)
+            self.inner(cleared)
+        return self.inner(text)
