@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plait.codecs.plain import create
+from plait.core.encoder import Encoder
+from plait.core.values import _WRITERS
 from plait.ports import UnwritableError
 from plait.testing.codecs import digest
 
@@ -88,3 +90,26 @@ def test_a_list_that_holds_itself_is_refused() -> None:
 
 def test_great_integers_have_no_limit_of_digits() -> None:
     assert PLAIN.read(written(7**9000)) == 7**9000
+
+
+def test_what_is_too_deep_for_the_reader_of_json_is_refused_when_it_is_written() -> None:
+    for depth, fine in ((90, True), (400, False)):
+        deep: Any = 1
+        for _ in range(depth):
+            deep = (deep,)
+        if fine:
+            assert PLAIN.read(written(deep)) == deep
+            continue
+        with pytest.raises(UnwritableError, match="levels deep"):
+            written(deep)
+
+
+@given(VALUES)
+def test_a_small_container_has_the_name_that_it_would_have_in_a_large_one(value: Any) -> None:
+    def encode(value: Any) -> bytes:
+        return Encoder(lambda cls, _: _WRITERS[cls], lambda thing: b"").encode(value)
+
+    quick = encode([value, {"a": value, "b": [value, (value,)]}])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Encoder, "_short", lambda *_: None)
+        assert encode([value, {"a": value, "b": [value, (value,)]}]) == quick

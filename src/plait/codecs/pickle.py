@@ -76,8 +76,9 @@ def _again(value: Any) -> Any:
     """A copy for this process, where a class is what it is: to write it whole costs far more than an object."""
     buffers: list[pickle.PickleBuffer] = []
     head = b""
-    with suppress(*_NO_NAME):
-        head = pickle.dumps(value, 5, buffer_callback=buffers.append)
+    if type(value).__module__ != "__main__":
+        with suppress(*_NO_NAME):
+            head = pickle.dumps(value, 5, buffer_callback=buffers.append)
     if not head or b"__main__" in head:
         file = io.BytesIO()
         buffers.clear()
@@ -87,7 +88,7 @@ def _again(value: Any) -> Any:
         except _NO_NAME:
             head, raw = _dumps(value)
             return _loads(head, [bytearray(buffer) for buffer in raw])
-    return _loads(head, [bytearray(buffer.raw()) for buffer in buffers])
+    return pickle.loads(head, buffers=[bytearray(buffer.raw()) for buffer in buffers])  # noqa: S301 - made here
 
 
 class _Here(pickle.Pickler):

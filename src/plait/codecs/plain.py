@@ -13,6 +13,7 @@ from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
+from plait.core.garbage import paused
 from plait.core.values import Stream
 from plait.ports import UnwritableError
 
@@ -51,12 +52,18 @@ class Plain:
 
     def read(self, content: Path | bytes, /) -> Any:
         text = content if isinstance(content, bytes) else content.read_bytes()
-        return _unpack(json.loads(text))
+        if len(text) < _LARGE:
+            return _decode(text.decode())
+        with paused():  # all that is made here stays
+            return _decode(text.decode())
 
 
 _encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _KINDS: Final = frozenset({type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset})
 _AS_IT_IS: Final = frozenset({type(None), bool, str})
+_WORDS: Final = frozenset({str})
+_DEEPEST: Final = 100  # of what is deeper, the reader of JSON might run out of stack; a pickle is read without
+_LARGE: Final = 1 << 16
 _SAFE: Final = 1 << 53  # ints up to here are the same number for every reader of JSON
 
 
@@ -82,72 +89,85 @@ def _text(value: Any) -> str:
     return _encode(_pack(value))
 
 
-def _pack(value: Any) -> Any:
+def _pack(value: Any, depth: int = 0) -> Any:
+    """A value in the words that JSON has."""
     cls = type(value)
     if cls in _AS_IT_IS:
         return value
     if (pack := _PACKERS.get(cls)) is None:
         raise UnwritableError(f"a {cls.__module__}.{cls.__qualname__} is not plain")
-    try:
-        return pack(value)
-    except RecursionError:
-        raise UnwritableError("it is nested too deeply, or holds itself") from None
+    if depth > _DEEPEST:
+        raise UnwritableError(f"it is nested more than {_DEEPEST} levels deep, or holds itself")
+    return pack(value, depth + 1)
 
 
-def _pack_int(value: int) -> Any:
+def _pack_int(value: int, _: int) -> Any:
     return value if -_SAFE <= value <= _SAFE else {"i": f"{value:x}"}
 
 
-def _pack_float(value: float) -> Any:
+def _pack_float(value: float, _: int) -> Any:
     return value if math.isfinite(value) else {"f": repr(value)}
 
 
-def _pack_items(items: Any) -> list[Any]:
-    return [_pack(item) for item in items]
+def _pack_items(items: Any, depth: int) -> list[Any]:
+    # What stands for itself is asked here, since there may be millions of items; `x - x` is 0 if x is finite.
+    return [
+        item
+        if (cls := type(item)) in _AS_IT_IS
+        or (cls is float and item - item == 0)
+        or (cls is int and -_SAFE <= item <= _SAFE)
+        else _pack(item, depth)
+        for item in items
+    ]
 
 
-def _pack_dict(value: dict[Any, Any]) -> Any:
-    if len(value) != 1 and all(type(key) is str for key in value):
-        return {key: _pack(item) for key, item in value.items()}
-    return {"d": [[_pack(key), _pack(item)] for key, item in value.items()]}
+def _pack_dict(value: dict[Any, Any], depth: int) -> Any:
+    if len(value) != 1 and _WORDS.issuperset(map(type, value)):
+        return {
+            key: item
+            if (cls := type(item)) in _AS_IT_IS
+            or (cls is float and item - item == 0)
+            or (cls is int and -_SAFE <= item <= _SAFE)
+            else _pack(item, depth)
+            for key, item in value.items()
+        }
+    keys, items = _pack_items(value, depth), _pack_items(value.values(), depth)
+    return {"d": list(zip(keys, items, strict=True))}
 
 
-def _pack_set(value: "set[Any] | frozenset[Any]") -> list[Any]:
-    return sorted(_pack_items(value), key=_encode)  # a set has no order: equal sets give equal bytes
+def _pack_set(value: "set[Any] | frozenset[Any]", depth: int) -> list[Any]:
+    return sorted(_pack_items(value, depth), key=_encode)  # a set has no order: equal sets give equal bytes
 
 
-_PACKERS: Final[dict[type, Callable[[Any], Any]]] = {
+_PACKERS: Final[dict[type, Callable[[Any, int], Any]]] = {
     int: _pack_int,
     float: _pack_float,
-    complex: lambda value: {"c": [_pack_float(value.real), _pack_float(value.imag)]},
-    bytes: lambda value: {"b": b64encode(value).decode()},
+    complex: lambda value, depth: {"c": [_pack_float(value.real, depth), _pack_float(value.imag, depth)]},
+    bytes: lambda value, _: {"b": b64encode(value).decode()},
     list: _pack_items,
-    tuple: lambda value: {"t": _pack_items(value)},
+    tuple: lambda value, depth: {"t": _pack_items(value, depth)},
     dict: _pack_dict,
-    set: lambda value: {"s": _pack_set(value)},
-    frozenset: lambda value: {"z": _pack_set(value)},
+    set: lambda value, depth: {"s": _pack_set(value, depth)},
+    frozenset: lambda value, depth: {"z": _pack_set(value, depth)},
 }
 
 
-def _unpack(value: Any) -> Any:
-    cls = type(value)
-    if cls is list:
-        return [_unpack(item) for item in value]
-    if cls is not dict:
-        return value
-    if len(value) != 1:
-        return {key: _unpack(item) for key, item in value.items()}
-    [(tag, held)] = value.items()
-    return _UNPACKERS[tag](held)
+def _unpack(held: dict[str, Any]) -> Any:
+    """What an object of JSON stands for; called by the reader for each, when what is in it has been read."""
+    if len(held) != 1:
+        return held
+    [(tag, content)] = held.items()
+    return _UNPACKERS[tag](content)
 
 
+_decode: Final = json.JSONDecoder(object_hook=_unpack).decode
 _UNPACKERS: Final[dict[str, Callable[[Any], Any]]] = {
     "i": lambda held: int(held, 16),
     "f": float,
-    "c": lambda held: complex(*map(_unpack, held)),
+    "c": lambda held: complex(*held),
     "b": b64decode,
-    "t": lambda held: tuple(map(_unpack, held)),
-    "d": lambda held: {_unpack(key): _unpack(item) for key, item in held},
-    "s": lambda held: set(map(_unpack, held)),
-    "z": lambda held: frozenset(map(_unpack, held)),
+    "t": tuple,
+    "d": dict,
+    "s": set,
+    "z": frozenset,
 }

@@ -64,9 +64,9 @@ def _again(value: Any, change: Callable[[Any], Any], left: list[int]) -> Any:
     if cls is dict:
         return {
             key: item
-            if (of := type(item)) in _AS_IT_IS
+            if (of := type(item)) in _AS_IT_IS or (of is float and item == item)
             else _again(item, change, left)
-            if is_container(of)
+            if of in _PLAIN or is_container(of)
             else change(item)
             for key, item in value.items()
         }
@@ -74,7 +74,7 @@ def _again(value: Any, change: Callable[[Any], Any], left: list[int]) -> Any:
         item
         if (of := type(item)) in _AS_IT_IS or (of is float and item == item)
         else _again(item, change, left)
-        if is_container(of)
+        if of in _PLAIN or is_container(of)
         else change(item)
         for item in value
     ]

@@ -20,6 +20,7 @@ from plait.errors import FingerprintError
 
 BATCH = 1 << 14  # of a longer container, so many children are held as bytes at once
 _SHORT = 64  # of up to so many children, all are looked at before any is written
+_FLAT = 2  # a small container is written at once if it goes no deeper than so many levels more
 _EXACT = 64  # values that lead to each other: up to so many, each is written as it looks from itself
 _WORDS = frozenset({str})
 _ARE_LEAVES = frozenset(LEAVES).issuperset
@@ -58,7 +59,7 @@ class Encoder:
     def __init__(self, writer: Callable[[type, object], Writer], follow: Follow, written: Any = None) -> None:
         self.written = written  # for the writers: what is known of a file of the value
         self._writer = writer
-        self.token = follow
+        self._follow = follow
         self.rigid = False  # are we within an object that is kept as it is?
         self._codes: dict[int, tuple[bytes, object]] = {}  # here and below: what an id stands for is held with it
         self._heads: dict[tuple[object, ...], bytes] = {}
@@ -66,16 +67,20 @@ class Encoder:
         self._places: tuple[dict[int, int], dict[int, int]] = ({}, {})  # where in `_open` a value is
         self._open: list[object] = []  # the values we are in, and those that lead back to one of them
 
-    def code(self, thing: object) -> bytes:
-        """What stands for a function or a class."""
+    def token(self, thing: object) -> bytes:
+        """The name of a function or a class, looked up once however many objects of it the value holds."""
         known = self._codes.get(id(thing))
         if known is None:
             try:
-                token = self.token(thing)
+                known = self._codes[id(thing)] = self._follow(thing), thing
             except FingerprintError as error:
                 raise UnnamedError(str(error)) from error
-            known = self._codes[id(thing)] = b"C%x;" % len(token) + token, thing
         return known[0]
+
+    def code(self, thing: object) -> bytes:
+        """The bytes that stand for a function or a class."""
+        token = self.token(thing)
+        return b"C%x;" % len(token) + token
 
     def words(self, keys: tuple[object, ...]) -> bytes | None:
         """How a dict begins whose keys are all text; many dicts have the same ones."""
@@ -148,13 +153,15 @@ class Encoder:
                         above.append((value, head, label, finish, rigid, here, low, long, children, chunks))
                         raise _placed(unnamed, above) from unnamed.__cause__
                     size, inside = len(items), inside or rigid
-                if its_finish is None and size < _SHORT and are_leaves(map(type, items)):  # no need to go into it
-                    content = begin + b"".join([leaves[type(leaf)](leaf) for leaf in items])
-                    if len(content) > INLINE:
-                        content = content[:1] + b"#" + blake3(content).digest()
-                        large[me] = content, child
-                    add(content)
-                    continue
+                if size < _SHORT:  # most are small, and nothing in them leads back: no need to go into them
+                    short = self._short(begin, items, _FLAT) if its_finish is None else None
+                    if its_finish is not None and are_leaves(map(type, items)):
+                        short = _hashed(its_finish(child, [leaves[type(leaf)](leaf) for leaf in items]))
+                    if short is not None:
+                        if short[1:2] == b"#":
+                            large[me] = short, child
+                        add(short)
+                        continue
                 above.append((value, head, label, finish, rigid, here, low, long, children, chunks))
                 value, head, label, finish = child, begin, its_label, its_finish
                 if inside != rigid:
@@ -177,9 +184,7 @@ class Encoder:
                 if long is not None:
                     content = head[:1] + b"#" + long.digest()
                 else:
-                    content = head + b"".join(chunks) if finish is None else finish(value, chunks)
-                    if len(content) > INLINE:
-                        content = content[:1] + b"#" + blake3(content).digest()
+                    content = _hashed(head + b"".join(chunks) if finish is None else finish(value, chunks))
                 if low >= here:  # else it leads back to what we are still in
                     low = here
                     if content[1:2] == b"#":
@@ -196,6 +201,43 @@ class Encoder:
                 add = chunks.append
                 add(content)
 
+    def _short(self, begin: bytes, items: Collection[Any], depth: int) -> bytes | None:
+        """The bytes of a container that is small and flat; None for any other, and for all that leads back to itself.
+
+        It is what the loop of `encode` would come to, at half the cost: a value is mostly made of such containers.
+        """
+        chunks = [begin]
+        add = chunks.append
+        for child in items:
+            cls = type(child)
+            if cls is str:
+                try:
+                    raw = child.encode()
+                except UnicodeEncodeError:
+                    return None
+                size = len(raw)
+                add(TEXTS[size] + raw if size < 256 else b"s%x;" % size + raw)
+            elif cls is int:
+                add(INTS[child] if 0 <= child < 256 else b"i%x;" % child)
+            elif cls is float:
+                add(PACK(b"f", child) if child == child else b"n")
+            elif cls is dict or cls is list or cls is tuple:
+                if not depth or (size := len(child)) >= _SHORT:
+                    return None
+                if cls is dict:
+                    head, inner = self.words(tuple(child)), child.values()
+                else:
+                    head, inner = _LISTS[size] if cls is list else b"t%x;" % size, child
+                short = None if head is None else self._short(head, inner, depth - 1)
+                if short is None:
+                    return None
+                add(short)
+            elif (leaf := LEAVES.get(cls)) is not None:
+                add(leaf(child))
+            else:
+                return None
+        return _hashed(b"".join(chunks))
+
     def _close(self, here: int, content: bytes) -> None:
         """All that a value leads to is written: what led back to it is open no more."""
         members = self._open[here:]
@@ -206,6 +248,11 @@ class Encoder:
                     del among[id(member)]
                     if len(members) > _EXACT:
                         known[id(member)] = b"@%x;" % number + blake3(content).digest(), member
+
+
+def _hashed(content: bytes) -> bytes:
+    """The same bytes, or what stands for them where there are many."""
+    return content if len(content) <= INLINE else content[:1] + b"#" + blake3(content).digest()
 
 
 class _Long:
