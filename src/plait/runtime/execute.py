@@ -26,6 +26,7 @@ from plait.ports import Clock, Executor, Ledger
 from plait.runtime.events import Finished, RunEvent, Started
 from plait.runtime.failing import Failing
 from plait.runtime.healing import Healing
+from plait.runtime.logs import taken
 from plait.runtime.naming import warn_once
 from plait.runtime.pools import Needs, Pools, sized
 from plait.runtime.ready import Lanes, Stack
@@ -313,6 +314,7 @@ class _SideBySide(_Scheduler):
 
     def _told(self, name: str, report: Report) -> Done | Broken:
         self.work.state.workers[name] = report.worker
+        taken(report.records)
         if report.log is not None:
             self.sites.keep_log(name, report.log)
         return report.outcome

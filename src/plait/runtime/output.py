@@ -204,9 +204,29 @@ def _end() -> None:
             _handling = None  # else another library has put its own over ours, which goes on calling it
 
 
+Forward = Callable[[logging.Logger, logging.LogRecord], None]
+_forward: ContextVar[Forward | None] = ContextVar("plait_forward", default=None)
+_forward_all: Forward | None = None
+
+
+@contextmanager
+def forwarding(forward: Forward, *, anywhere: bool) -> Iterator[None]:
+    """Have records handled by `forward` that are made within: in this context, or in all threads of this process."""
+    global _forward_all
+    token = _forward.set(forward)
+    if anywhere:
+        _forward_all = forward
+    try:
+        yield
+    finally:
+        _forward.reset(token)
+        if anywhere:
+            _forward_all = None
+
+
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
     slot = _current.get()
-    handle = _handling or _plain
+    handle = _forward.get() or _forward_all or _handling or _plain
     if slot is None:
         handle(self, record)
         return

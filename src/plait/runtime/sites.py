@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,12 +17,13 @@ from plait.errors import ArtifactLost, ParameterError, PlaitError
 from plait.history.nodes import NodeLog
 from plait.ports import Executor
 from plait.runtime.contents import files_in
+from plait.runtime.logs import Levels, handle, levels
 from plait.runtime.loop import Loop
 from plait.runtime.native_threads import cores
 from plait.runtime.output import Slot, joined, reset_current, set_current
 from plait.runtime.pools import SLOTS, Needs
 from plait.runtime.recording import here
-from plait.runtime.reporting import reported
+from plait.runtime.reporting import reported, reported_live
 from plait.runtime.results import Results
 from plait.runtime.travel import check_step, check_value
 from plait.runtime.vault import INLINE, Vault
@@ -131,9 +133,16 @@ class Sites:
         if needs.site not in self._luggage:
             leashed, shared = executor.killable and executor.shares_files, executor.shares_files
             self._luggage[needs.site] = luggage(self.work.vault, leashed=leashed, shared=shared)
-        return executor.submit(reported, self._luggage[needs.site], self._packed(node, overdue)), Running(
-            name, needs, overdue
-        )
+        args = self._luggage[needs.site], self._packed(node, overdue), self._levels
+        telling = getattr(executor, "submit_telling", None)
+        if telling is not None:
+            return telling(handle, reported_live, *args), Running(name, needs, overdue)
+        return executor.submit(reported, *args), Running(name, needs, overdue)
+
+    @cached_property
+    def _levels(self) -> Levels:
+        """Which records loggers make, as it was when the first node was sent away."""
+        return levels()
 
     def perform(self, node: Node) -> Done:
         """Does the work of a node in this process."""

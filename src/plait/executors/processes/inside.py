@@ -28,6 +28,7 @@ _TICK = 100_000_000  # in nanoseconds; the times of files are coarser than the c
 _GLANCE = 0.5  # seconds between two looks whether who started this process is there
 _FILES = "/dev/fd"  # the open files of a process, where the system tells them
 _THEIRS = ("KMP_", "_RJEM_")  # variables that numeric libraries set for each other when they are imported
+TOLD = b"\0"  # what begins a message that is no answer, and no pickle
 _Looks: TypeAlias = tuple[int, int, int, int]
 
 
@@ -73,7 +74,7 @@ def serve(argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: b
             call = pipe.receive()
         except (EOFError, OSError):
             return
-        answer = _answer(call)
+        answer = _answer(call, pipe)
         if os.getpid() != me:  # it came back from the step, as if it were the worker
             os._exit(0)
         pipe.send(answer)
@@ -90,12 +91,34 @@ def _pipe(ends: Sequence[int]) -> Pipe:
     return Pipe(reading, writing)
 
 
-def _answer(call: bytes) -> bytes:
+class _Telling:
+    """Sends what a call says while it goes on; several threads may."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe, self._lock, self._me, self._over = pipe, threading.Lock(), os.getpid(), False
+
+    def __call__(self, said: Any) -> None:
+        if os.getpid() != self._me:  # in a child of the step, which has no part in this
+            return
+        message = TOLD + pickle.dumps(said, 5)
+        with self._lock:
+            if not self._over:
+                self._pipe.send(message)
+
+    def end(self) -> None:
+        """Nothing is sent any more."""
+        with self._lock:
+            self._over = True
+
+
+def _answer(call: bytes, pipe: Pipe) -> bytes:
+    telling = _Telling(pipe)
     try:
-        fn, args = pickle.loads(call)  # noqa: S301 - from the process that started us
-        found = fn(*args)
+        fn, args, place = pickle.loads(call)  # noqa: S301 - from the process that started us
+        found = fn(*args) if place is None else fn(*args[:place], telling, *args[place:])
     except BaseException as error:  # sys.exit in a step does not end the worker
         found = Crash(error)
+    telling.end()
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # none, or closed
             stream.flush()

@@ -20,6 +20,7 @@ class _Job(NamedTuple):
     future: "Future[Any]"
     fn: Callable[..., Any]
     args: tuple[Any, ...]
+    told: Callable[[Any], None] | None = None
 
 
 class Processes:
@@ -42,7 +43,13 @@ class Processes:
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
-        job = _Job(Future(), fn, args)
+        return self._submitted(_Job(Future(), fn, args))
+
+    def submit_telling(self, told: Callable[[Any], None], fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
+        """As `submit`; `fn` gets a function first, and what that is called with reaches `told` here at once."""
+        return self._submitted(_Job(Future(), fn, args, told))
+
+    def _submitted(self, job: _Job) -> "Future[Any]":
         with self._lock:
             if self._closed:
                 raise RuntimeError("these processes were shut down")
@@ -111,7 +118,7 @@ class Processes:
 
     def _give(self, worker: Worker, job: _Job) -> None:
         try:
-            inner = worker.submit(job.fn, *job.args)
+            inner = worker.submit(job.fn, *job.args, told=job.told)
         except Exception as error:  # it was killed, or has died
             inner = Future()
             inner.set_exception(error)

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from subprocess import Popen, TimeoutExpired
 from typing import Any, NamedTuple
 
-from plait.executors.processes.inside import Crash, rest, resumed
+from plait.executors.processes.inside import TOLD, Crash, rest, resumed
 from plait.executors.processes.setting import are_same, modules, setting
 from plait.executors.processes.starting import started
 
@@ -25,6 +25,7 @@ _LOOK = 1.0  # seconds after which we look whether it is there, if it says nothi
 class _Job(NamedTuple):
     future: "Future[Any]"
     parcel: bytes
+    told: Callable[[Any], None] | None
 
 
 class Worker:
@@ -46,12 +47,13 @@ class Worker:
         self._thread = threading.Thread(target=self._serve, name="plait-worker", daemon=True)
         self._begun = self._over = False
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
+    def submit(self, fn: Callable[..., Any], /, *args: Any, told: Callable[[Any], None] | None = None) -> "Future[Any]":
         """Has work done; `BrokenExecutor` if the process is dead."""
+        place = None if told is None else 0  # of what the work tells us by, among its arguments
         if self._resting is not None:
             self._resting = None
-            fn, args = resumed, (fn, *args)
-        job = _Job(Future(), pickle.dumps((fn, args), 5))
+            fn, args, place = resumed, (fn, *args), None if told is None else 1
+        job = _Job(Future(), pickle.dumps((fn, args, place), 5), told)
         with self._lock:
             if self._over:
                 raise BrokenExecutor(self._how())
@@ -137,7 +139,7 @@ class Worker:
     def _done(self, job: _Job) -> None:
         try:
             self._pipe.send(job.parcel)
-            answer = self._answer()
+            answer = self._answer(job)
         except (EOFError, OSError):
             self._end()
             job.future.set_exception(BrokenExecutor(self._how()))
@@ -151,11 +153,17 @@ class Worker:
         else:
             job.future.set_result(found)
 
-    def _answer(self) -> bytes:
-        while not self._pipe.ready(_LOOK):
-            if self._process is not None and self._process.poll() is not None and not self._pipe.ready(0):
-                raise EOFError
-        return self._pipe.receive()
+    def _answer(self, job: _Job) -> bytes:
+        while True:
+            while not self._pipe.ready(_LOOK):
+                if self._process is not None and self._process.poll() is not None and not self._pipe.ready(0):
+                    raise EOFError
+            message = self._pipe.receive()
+            if not message.startswith(TOLD):
+                return message
+            if job.told is not None:
+                with suppress(Exception):  # what is told beside the work must not cost its result
+                    job.told(pickle.loads(message[len(TOLD) :]))  # noqa: S301 - as the answer
 
     def _end(self, why: BaseException | None = None) -> None:
         """Nothing more will come of it: who waits for it is told, and nothing of it is left."""

@@ -58,7 +58,7 @@ class Auditor:
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
         import pickle
 
-        bag, parcel = args
+        bag, parcel, *_ = args
         job: Job = pickle.loads(parcel)  # noqa: S301 - which this process has packed
         name, definition = job.node.name, job.node.definition
         self.met.add(name)
