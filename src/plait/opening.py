@@ -101,11 +101,22 @@ def executor_of(wanted: Any, workers: int | None, closing: ExitStack) -> Executo
             raise ParameterError(f"executor={wanted!r} is none of {', '.join(known)}{near(wanted, known)}")
         name, given = wanted, {}
     try:
+        if sized and not plugins.takes("executors", name, "workers"):
+            able = [one for one in known_executors() if plugins.takes("executors", one, "workers")]
+            raise ParameterError(
+                f"executor={wanted!r} takes no workers; leave workers={workers} out, or give an executor that "
+                f"takes them: {', '.join(able)}"
+            )
         made: Executor = plugins.create("executors", name, **given, **sized)
     except ModuleNotFoundError as missing:
         raise ParameterError(f"executor={wanted!r} needs {missing.name}: pip install 'plait[{name}]'") from missing
     closing.callback(made.shutdown, True, cancel_futures=True)
     return made
+
+
+def known_executors() -> list[str]:
+    """The executors that can be imported here."""
+    return [name for name in plugins.names("executors") if plugins.is_installed("executors", name)]
 
 
 def _by_address(address: str) -> str:

@@ -40,6 +40,20 @@ def create(kind: Kind, name: str, **options: Any) -> Any:
     return factory(**options)
 
 
+def takes(kind: Kind, name: str, option: str) -> bool:
+    """Return whether an adapter has an option."""
+    return option in _options(_factory(kind, name))
+
+
+def is_installed(kind: Kind, name: str) -> bool:
+    """Return whether the module of an adapter can be imported."""
+    try:
+        _factory(kind, name)
+    except ImportError:
+        return False
+    return True
+
+
 def adopting(kind: Kind, thing: object) -> str | None:
     """The adapter that takes a thing of another library as its own, as its module's `adopts` says."""
     for name in names(kind):

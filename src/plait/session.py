@@ -90,6 +90,8 @@ class Session:
         self._seeds = seeds or {}
         said = {name: value for name, value in options.items() if value is not DEFAULT}
         self.options: dict[str, Any] = {**_DEFAULTS, **configured, **said}
+        if self.options["workers"] is not None and not {"executor"} & {*configured, *said}:
+            self.options["executor"] = "processes"  # one node at a time would leave the workers without work
         self._check_options(said, fixed)
         asked = tuple(_sources(graph, targets))
         named = tuple(dict.fromkeys(node_of(name) for source in asked for name in surface(source)))

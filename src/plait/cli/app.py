@@ -172,7 +172,7 @@ def keys_(new: Annotated[bool, typer.Option("--new", help="Make one, to sign wit
 @app.command()
 def graph(
     pipeline: Where,
-    format_: Annotated[Literal["text", "mermaid", "html", "svg"], typer.Option("--format", "-f")] = "text",
+    format_: Annotated[Literal["text", "mermaid", "html", "svg"] | None, typer.Option("--format", "-f")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE")] = None,
 ) -> None:
     """Draw a pipeline."""

@@ -186,10 +186,21 @@ def explain(selection: Selection, node: str) -> None:
     out(selection.pipeline().explain(node, **selection.options))
 
 
-def graph(where: str, kind: str, output: Path | None) -> None:
-    """Prints a drawing, or writes it to a file."""
+_SUFFIXES = {
+    ".svg": "svg", ".html": "html", ".htm": "html", ".mmd": "mermaid", ".mermaid": "mermaid", ".txt": "text", "": "text"
+}  # fmt: skip
+
+
+def graph(where: str, kind: str | None, output: Path | None) -> None:
+    """Print a drawing, or write it to a file, whose suffix says of which kind unless `kind` does."""
     from plait.show import drawing
 
+    if kind is None:
+        suffix = "" if output is None else output.suffix.lower()
+        if suffix not in _SUFFIXES:
+            known = ", ".join(one for one in _SUFFIXES if one)
+            raise PlaitError(f"graph -o {output}: {suffix} is not one of {known}; or say which kind with --format")
+        kind = _SUFFIXES[suffix]
     draw = {"text": drawing.text, "mermaid": drawing.mermaid, "html": drawing.page, "svg": drawing.svg}[kind]
     drawn = draw(loaded(where).graph)
     if output is None:
