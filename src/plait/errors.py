@@ -18,6 +18,8 @@ Warnings, all of them UserWarnings: UndeclaredRead, OpaqueCode, StaleStepWarning
 
 from typing import Any
 
+from plait.core.error_text import describe_error, error_message
+
 
 class PlaitError(Exception):
     """Anything that plait itself has to say; catch this to catch them all."""
@@ -67,7 +69,7 @@ class NodeFailed(PlaitError):  # noqa: N818 - the word of the public surface; "E
         """The failure of a node (`fit`, or `fit[EMEA]`), with the user's own error as its cause."""
         node, _, label = name.partition("[")
         item = label[:-1] or None if item is None else item
-        said = str(error) if isinstance(error, PastError) else f"{type(error).__name__}: {error}"
+        said = error_message(error) if isinstance(error, PastError) else describe_error(error)
         failure = cls(f"{name}: {said}", node=node, item=item)
         failure.__cause__ = error
         return failure

@@ -16,6 +16,7 @@ from plait import parameters
 from plait.core.addresses import node_of, parsed
 from plait.core.definition import Definition, near
 from plait.core.demand import needed, roots, surface
+from plait.core.error_text import error_message
 from plait.core.garbage import paused
 from plait.core.graph import Graph
 from plait.core.resources import amounts
@@ -256,7 +257,7 @@ class Session:
             status, said, failure.run = "failed", str(failure), run
             raise
         except Exception as error:
-            status, said = "failed", str(error)
+            status, said = "failed", error_message(error)
             raise
         finally:
             state.keep_failure = keep_nothing  # else each would hold the other

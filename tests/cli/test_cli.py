@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.terminal import CTRL_C, in_a_terminal, plait
-from plait.cli.telling import own_traceback
+from plait.runtime.traces import format_traceback
 
 SHOP = """
 from typing import NamedTuple
@@ -421,4 +421,4 @@ def test_a_traceback_of_frames_that_are_all_hidden_is_the_error_alone() -> None:
         exec(own, {})  # noqa: S102 - a frame of the import system, made here
     except KeyError as error:
         error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ else None
-        assert own_traceback(error) == "KeyError: 1"
+        assert format_traceback(error) == "KeyError: 1"

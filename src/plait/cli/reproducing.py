@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from plait.cli.history import Place, found_run, open_place
-from plait.cli.telling import Exit, out, own_traceback, say
+from plait.cli.telling import Exit, out, say
 from plait.core.definition import Definition, near
 from plait.core.graph import Graph
 from plait.core.graph import Node as GraphNode
@@ -17,6 +17,7 @@ from plait.core.step import step as as_step
 from plait.errors import ArtifactLost, PlaitError
 from plait.opening import vault_of
 from plait.runtime.replay import FAILURE, key, replayed
+from plait.runtime.traces import format_traceback
 from plait.show.values import brief
 
 
@@ -37,8 +38,10 @@ def reproduce(run: str, node: str, store: str | None, *, debug: bool) -> None:
         value = replayed(record, definition, vault)
     except (PlaitError, ArtifactLost):
         raise
-    except Exception as error:
-        say(own_traceback(error))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit too: it is what the step failed of
+        say(format_traceback(error))
         if debug:
             import pdb
 

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from plait.cli.loading import BrokenModuleError
+from plait.core.error_text import describe_error, error_message
 from plait.errors import NodeFailed, PlaitError
-
-_OURS = str(Path(__file__).parents[1]) + os.sep
+from plait.runtime.traces import format_traceback, is_users
 
 
 class Exit(Exception):  # noqa: N818 - it is no error
@@ -45,7 +45,7 @@ def told() -> Iterator[None]:
         say(of_module(broken))
         raise Exit(1) from None
     except PlaitError as error:
-        say(f"plait: {error}")
+        say(f"plait: {error_message(error)}")
         raise Exit(1) from None
     except KeyboardInterrupt:
         say("plait: stopped")
@@ -77,39 +77,17 @@ def failed(failure: NodeFailed) -> str:
     error = failure.__cause__
     if error is None or isinstance(error, PlaitError):
         return str(failure)
-    return f"{own_traceback(error)}\n{failure}"
+    return f"{format_traceback(error)}\n{failure}"
 
 
 def of_module(broken: BrokenModuleError) -> str:
     """Why a module could not be imported."""
     error = broken.__cause__ or broken
     if not isinstance(error, PlaitError):
-        return f"{own_traceback(error)}\nplait: {broken} cannot be imported"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame)]
+        return f"{format_traceback(error)}\nplait: {broken} cannot be imported"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame)]
     where = f"{_near(frames[-1].filename)}, line {frames[-1].lineno}: " if frames else f"{broken}: "
     return f"plait: {where}{error}"
-
-
-def own_traceback(error: BaseException) -> str:
-    """An error with its traceback, without frames of plait, of its command line and of the import system."""
-    shown = traceback.TracebackException.from_exception(error)
-    seen = set()
-    chain: list[traceback.TracebackException | None] = [shown]
-    while chain:
-        one = chain.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        one.stack = traceback.StackSummary.from_list([frame for frame in one.stack if _is_users(frame)])
-        if not one.stack:
-            one.stack = None  # type: ignore[assignment] # TracebackException.format asks whether there is one
-        chain += [one.__cause__, one.__context__, *(one.exceptions or ())]
-    return "".join(shown.format()).rstrip()
-
-
-def _is_users(frame: traceback.FrameSummary) -> bool:
-    name = frame.filename
-    return not name.startswith((_OURS, "<frozen ")) and f"{os.sep}importlib{os.sep}" not in name
 
 
 def _near(path: str) -> str:
@@ -124,4 +102,4 @@ def _defect(error: Exception) -> str:
     """An error that plait should not have raised: its traceback is kept for a report, and not shown."""
     with tempfile.NamedTemporaryFile("w", prefix="plait-defect-", suffix=".txt", delete=False) as file:
         file.write("".join(traceback.format_exception(error)))
-    return f"plait: this is a defect of plait ({type(error).__name__}: {error}); please report it with {file.name}"
+    return f"plait: this is a defect of plait ({describe_error(error)}); please report it with {file.name}"

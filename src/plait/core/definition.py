@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from plait.core.ambient import Kind, ambient_kind, auto
+from plait.core.error_text import error_message
 from plait.core.retrying import Retry
 from plait.errors import GraphError
 
@@ -220,8 +221,8 @@ def _unevaluated(name: str, function: Any, names: Mapping[str, Any], error: Exce
                 f'(ruff: runtime-evaluated-decorators = ["plait.step"])'
             )
         except Exception as other:
-            return f"{name}({parameter}: {text!r}): this annotation cannot be evaluated: {other}"
-    return f"{name}: its annotations cannot be evaluated: {error}"
+            return f"{name}({parameter}: {text!r}): this annotation cannot be evaluated: {error_message(other)}"
+    return f"{name}: its annotations cannot be evaluated: {error_message(error)}"
 
 
 def near(name: str, names: Sequence[str]) -> str:

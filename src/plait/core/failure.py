@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from plait.core.error_text import error_message
+from plait.core.error_transport import SentError, decode_error, encode_error
 from plait.errors import PastError, PlaitError
 
 
@@ -28,7 +30,7 @@ class Failure:
         if isinstance(error, PastError):
             self.kind, self.message = error.type, error.message
         else:
-            self.kind, self.message = type(error).__qualname__, str(error)
+            self.kind, self.message = type(error).__qualname__, error_message(error, longest=None)
 
     def reproduce(self) -> Any:
         """Calls the step again, with the same inputs and seed, in this process: its result, or its error.
@@ -56,8 +58,7 @@ class Failure:
         return hash((self.node, self.kind, self.message))
 
     def __reduce__(self) -> Any:
-        """An error that cannot travel is handed on as what it said."""
-        return _rebuilt, (*self._said(), _travelling(self.error))
+        return _rebuilt, (*self._said(), encode_error(self.error))
 
     @property
     def where(self) -> str:
@@ -72,18 +73,9 @@ def _items(item: object) -> tuple[object, ...]:
     return item if isinstance(item, tuple) else (item,)
 
 
-def _rebuilt(node: str, item: object, kind: str, message: str, error: BaseException | None) -> Failure:
+def _rebuilt(node: str, item: object, kind: str, message: str, sent: SentError | BaseException | None) -> Failure:
+    """A failure that was pickled; until 0.9 the error itself was, or nothing where it did not pickle."""
+    error = decode_error(sent) if isinstance(sent, SentError) else sent
     made = Failure(node, item, RuntimeError(f"{kind}: {message}") if error is None else error)
     made.kind, made.message = kind, message
     return made
-
-
-def _travelling(error: BaseException) -> BaseException | None:
-    """An error, if it can be sent and comes back as itself."""
-    import pickle
-
-    try:
-        same = type(pickle.loads(pickle.dumps(error))) is type(error)  # noqa: S301 - made just now
-    except Exception:
-        return None
-    return error if same else None

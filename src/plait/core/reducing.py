@@ -13,6 +13,7 @@ from collections.abc import Collection
 from typing import Any
 
 from plait.core.encoder import Encoder, Expanded, UnnamedError
+from plait.core.error_text import error_message
 from plait.core.leaves import Raw
 
 _OF_PYTHON = 1 << 9  # a class that a class statement made, and a few others
@@ -33,7 +34,9 @@ def reduced(encoder: Encoder, value: Any) -> Expanded:
         reducer = copyreg.dispatch_table.get(cls)
         made = reducer(value) if reducer is not None else value.__reduce_ex__(4)
     except Exception as error:
-        raise UnnamedError(f"{cls.__module__}.{cls.__qualname__} cannot be taken apart ({error})") from error
+        raise UnnamedError(
+            f"{cls.__module__}.{cls.__qualname__} cannot be taken apart ({error_message(error)})"
+        ) from error
     if isinstance(made, str):
         return _global(encoder, value, made)
     make, arguments, *rest = made
@@ -75,7 +78,7 @@ def _global(encoder: Encoder, value: Any, name: str) -> Expanded:
         pickle.dumps(value, 4)  # does its name lead to it?
     except Exception as error:
         raise UnnamedError(
-            f"{cls.__module__}.{cls.__qualname__} goes by a name that is not its own ({error})"
+            f"{cls.__module__}.{cls.__qualname__} goes by a name that is not its own ({error_message(error)})"
         ) from error
     head, held = _state(encoder, _attributes(value) if cls.__flags__ & _OF_PYTHON else None)
     children = [*held, str(getattr(value, "__module__", "")), name, _code_of(encoder, value)]

@@ -15,6 +15,7 @@ from plait.core.builder import Inputs
 from plait.core.choosing import check_branches
 from plait.core.definition import EMPTY
 from plait.core.edges import check_edge, has_items, has_keys, item_type, made_type
+from plait.core.error_text import error_message
 from plait.core.grafting import Graft, grafted
 from plait.core.graph import Graph, Node
 from plait.core.looping import check_marked
@@ -49,7 +50,7 @@ def trace(fn: Callable[..., Any], name: str) -> Graph:
     try:
         hints = typing.get_type_hints(fn, include_extras=True)
     except Exception as error:
-        raise GraphError(f"{name}: its annotations cannot be evaluated: {error}") from error
+        raise GraphError(f"{name}: its annotations cannot be evaluated: {error_message(error)}") from error
     tracer = Tracing(name, hints)
     ahead, arguments = [], {}
     for given, parameter in signature.parameters.items():

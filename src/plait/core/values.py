@@ -19,6 +19,7 @@ from blake3 import blake3
 
 from plait.core.digest import Digest
 from plait.core.encoder import Encoder, Expanded, Follow, UnnamedError, Writer, index, shown
+from plait.core.error_text import describe_error
 from plait.core.leaves import LEAVES, Raw, named, text
 from plait.core.reducing import is_code, reduced
 from plait.errors import FingerprintError, PlaitError
@@ -225,7 +226,7 @@ def _by_kind(kind: Kind, encoder: Encoder, value: object) -> Expanded:
     except (OSError, MemoryError, PlaitError):  # of a file that is not there, that is the thing to say
         raise
     except Exception as error:
-        raise UnnamedError(f"{type(error).__name__}: {error}") from error
+        raise UnnamedError(describe_error(error)) from error
     items = stream.items
     head = b"k" + text(kind.name) + b"%x;" % len(items)
     return Expanded(head, items, lambda _, __: "", rigid=True)
@@ -236,7 +237,7 @@ def _own(encoder: Encoder, value: Any) -> Expanded:
     try:
         said = value.__plait_digest__()
     except Exception as error:
-        raise UnnamedError(f"its __plait_digest__ raised {type(error).__name__}: {error}") from error
+        raise UnnamedError(f"its __plait_digest__ raised {describe_error(error)}") from error
     return Expanded(head, (said,), lambda _, __: ".__plait_digest__()")
 
 

@@ -18,7 +18,9 @@ class Sequential:
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # what it means is for the run to say
             future.set_exception(error)
         return future
 

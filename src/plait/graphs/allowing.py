@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from plait.core.definition import near
+from plait.core.error_text import error_message
 from plait.core.step import Step
 from plait.errors import GraphError
 
@@ -68,4 +69,4 @@ def _in_module(who: str, module: str, name: str) -> Any:
     try:
         return vars(import_module(module)).get(name)
     except ImportError as error:
-        raise GraphError(f"{who}: {module} cannot be imported: {error}") from error
+        raise GraphError(f"{who}: {module} cannot be imported: {error_message(error)}") from error

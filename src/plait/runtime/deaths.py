@@ -2,6 +2,7 @@
 
 import re
 
+from plait.core.error_text import error_message
 from plait.errors import WorkerDied
 
 LIVES = 2  # workers that one node may take with it, until it is left alone
@@ -28,7 +29,7 @@ def died(node: str, error: BaseException, deaths: int) -> WorkerDied:
     elif code is not None:
         end = f"ended itself with exit code {code}"
     else:
-        end = f"died ({error})" if str(error) else "died"
+        end = f"died ({error_message(error)})" if error_message(error) else "died"
     hint = f". {_HINTS[signal]}" if signal in _HINTS else ""
     again = f" It happened {deaths} times, so {node} is not tried again." if deaths >= LIVES else ""
     return WorkerDied(f"the process that ran {node} {end}{hint}.{again}", signal=signal)
@@ -40,11 +41,12 @@ def how(error: BaseException) -> tuple[str, int | None]:
     >>> how(RuntimeError("The exit codes of the workers are {SIGKILL(-9)}"))
     ('SIGKILL', -9)
     """
-    found = re.search(r"\b(SIG[A-Z0-9]+)\((-?\d+)\)", str(error))
+    text = error_message(error)
+    found = re.search(r"\b(SIG[A-Z0-9]+)\((-?\d+)\)", text)
     if found is not None:
         return found[1], int(found[2])
-    named = re.search(r"\bSIG[A-Z]{2,}\b", str(error))
+    named = re.search(r"\bSIG[A-Z]{2,}\b", text)
     if named is not None:
         return named[0], None
-    exited = re.search(r"\bEXIT\((-?\d+)\)", str(error))
+    exited = re.search(r"\bEXIT\((-?\d+)\)", text)
     return ("", int(exited[1])) if exited else ("", None)

@@ -13,6 +13,7 @@ Each idea has a module: what becomes known (`results`), what waits for whom (`fr
 `timing`), what there is to take (`pools`), where work is done (`sites`), what goes wrong (`failing`, `healing`).
 """
 
+import os
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError
 from queue import Empty, SimpleQueue
@@ -26,6 +27,7 @@ from plait.ports import Clock, Executor, Ledger
 from plait.runtime.events import Finished, RunEvent, Started
 from plait.runtime.failing import Failing
 from plait.runtime.healing import Healing
+from plait.runtime.interrupts import ends_run
 from plait.runtime.logs import taken
 from plait.runtime.naming import warn_once
 from plait.runtime.pools import Needs, Pools, sized
@@ -81,6 +83,7 @@ class _Scheduler:
 
     def __init__(self, work: Work, started: Mapping[str, Executor]) -> None:
         self.work = work
+        self._process = os.getpid()
         self.results = Results(work)
         self.healing = Healing(work, self.results)
         self.failing = Failing(work, self.results)
@@ -175,7 +178,9 @@ class _OneByOne(_Scheduler):
                 done = perform(work.nodes[name])
             except ArtifactLost as lost:
                 self._lost(name, lost)
-            except Exception as error:
+            except BaseException as error:
+                if ends_run(error, self._process):
+                    raise
                 failing.failed(name, error)
             else:
                 if unkept:
@@ -251,9 +256,12 @@ class _SideBySide(_Scheduler):
         except ArtifactLost as lost:
             self._leave(name, needs)
             self._lost(name, lost)
-        except (PlaitError, BrokenExecutor) as error:
+        except PlaitError as error:
             self._leave(name, needs)
             self.failing.failed(name, error)
+        except BrokenExecutor as error:
+            self._leave(name, needs)
+            self.failing.lost_worker(name, error)
         else:
             self.running[future] = running
             future.add_done_callback(self._ended.put)
@@ -290,27 +298,32 @@ class _SideBySide(_Scheduler):
             return
 
     def _ended_with(self, future: "Future[Any]", running: Running) -> None:
-        name = running.name
+        name, here = running.name, running.needs.site in self.sites.here
+        is_own = here and not future.cancelled()  # did the step raise it, and not its executor?
         try:
             done: Report | Done | Broken = future.result()
             if isinstance(done, Report):
                 done = self._told(name, done)
             if isinstance(done, Broken):
-                done.again()
+                is_own = True
+                raise done.error
             for category, message in done.warnings:
                 warn_once(category, message)
         except ArtifactLost as lost:
             self._lost(name, lost)
-        except (BrokenExecutor, CancelledError) as error:
-            overdue = running.overdue
-            if overdue is not None and overdue.ended():
-                self.failing.failed(name, _too_long(name, overdue))
+        except BaseException as error:
+            if ends_run(error, self._process):
+                raise
+            if is_own or not isinstance(error, (BrokenExecutor, CancelledError)):
+                self.failing.failed(name, error)
+            elif running.overdue is not None and running.overdue.ended():
+                self.failing.failed(name, _too_long(name, running.overdue))
+            elif isinstance(error, BrokenExecutor):
+                self.failing.lost_worker(name, error)
             elif self.failing.fatal is None or not future.cancelled():  # else it was we who cancelled it
                 self.failing.failed(name, error)
-        except Exception as error:
-            self.failing.failed(name, error)
         else:
-            self.results.finished(name, done, here=running.needs.site in self.sites.here)
+            self.results.finished(name, done, here=here)
 
     def _told(self, name: str, report: Report) -> Done | Broken:
         self.work.state.workers[name] = report.worker

@@ -3,9 +3,9 @@
 import heapq
 import logging
 from collections.abc import Container, Iterable
-from concurrent.futures import BrokenExecutor
 from typing import Protocol
 
+from plait.core.error_text import describe_error
 from plait.errors import NodeFailed
 from plait.history.nodes import one_line
 from plait.runtime.deaths import LIVES, died
@@ -44,16 +44,21 @@ class Failing:
         self._attempts: dict[str, int] = {}  # that raised
         self._deaths: dict[str, int] = {}  # of workers
 
+    def lost_worker(self, name: str, error: BaseException) -> None:
+        """The executor says that the worker of a node died."""
+        if not self.results.stands(name):
+            return
+        deaths = self._deaths[name] = self._deaths.get(name, 0) + 1
+        death = died(name, error, deaths)
+        if deaths < LIVES and self.fatal is None:
+            self._again(name, deaths, death, 0.0)
+        else:
+            self.failed(name, death)
+
     def failed(self, name: str, error: BaseException) -> None:
         """An attempt has failed; it may have been the last one."""
         if not self.results.stands(name):
             return
-        if isinstance(error, BrokenExecutor):
-            deaths = self._deaths[name] = self._deaths.get(name, 0) + 1
-            error = died(name, error, deaths)
-            if deaths < LIVES and self.fatal is None:
-                self._again(name, deaths, error, 0.0)
-                return
         attempt = self._attempts[name] = self._attempts.get(name, 0) + 1
         retry = self.work.nodes[name].definition.options.retry
         if retry is not None and retry.wants(error, attempt) and self.fatal is None:
@@ -70,7 +75,7 @@ class Failing:
         state.seconds[name] = work.clock.steady() - work.began[name]
         self._remember(name)
         state.keep_failure()
-        work.told.append(Failed(name, _said(error), state.seconds[name]))
+        work.told.append(Failed(name, describe_error(error), state.seconds[name]))
         if self.growth is not None and not self.growth.matters(name):
             state.attempted.add(name)
         elif work.request.fail == "fast":
@@ -165,7 +170,7 @@ class Failing:
         return max(0.0, self.due[0][0] - self.work.clock.steady()) if self.due else None
 
     def _again(self, name: str, attempt: int, error: BaseException, wait: float) -> None:
-        said = _said(error)
+        said = describe_error(error)
         self.work.state.attempts.setdefault(name, []).append(masked(one_line(said)))
         self.work.told.append(Retried(name, attempt, said, wait))
         heapq.heappush(self.due, (self.work.clock.steady() + wait, len(self.due), name))
@@ -181,7 +186,3 @@ class Failing:
             if self.growth is not None and (not remade or name in self.growth.awaited):
                 self.growth.failed(name, because, state.failures[because])
             self.results.admit(self.results.waiting_twins(name))
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

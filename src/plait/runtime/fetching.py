@@ -8,6 +8,7 @@ import re
 import shutil
 from typing import Any
 
+from plait.core.error_text import describe_error
 from plait.errors import ParameterError
 from plait.files import Dir, File, shown
 from plait.ports import Blobs
@@ -36,7 +37,7 @@ def with_remote_files(value: Any, blobs: Blobs, name: str) -> Any:
             more = f": pip install '{_EXTRA[scheme]}'" if scheme in _EXTRA else ""
             raise ParameterError(f"{name}: {shown(url)} needs what is not installed ({error}){more}") from error
         except Exception as error:
-            said = f"{type(error).__name__}: {error}".replace(url, shown(url))
+            said = describe_error(error).replace(url, shown(url))
             raise ParameterError(f"{name}: {shown(url)} cannot be fetched: {said}") from error
         return File(blobs.path(blob, file.suffix))
 

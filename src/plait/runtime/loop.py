@@ -44,16 +44,19 @@ class Loop:
             return call(definition, arguments)
         import asyncio
 
-        awaited = _awaited(call(definition, arguments), definition)
+        awaited = _settled(call(definition, arguments), definition)
         future = asyncio.run_coroutine_threadsafe(awaited, self._started())
         self._waiting.add(future)
         try:
-            return future.result()
+            value, error = future.result()
         except BaseException:
             future.cancel()  # where it was we who were interrupted
             raise
         finally:
             self._waiting.discard(future)
+        if error is not None:
+            raise error
+        return value
 
     def close(self) -> None:
         """Cancels what runs, and ends the loop."""
@@ -89,6 +92,21 @@ class Loop:
             loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
             loop.close()
+
+
+async def _settled(coroutine: Any, definition: Definition) -> tuple[Any, BaseException | None]:
+    """Await a step. `SystemExit` and the like would end the loop, so that they are handed on as values."""
+    try:
+        return await _awaited(coroutine, definition), None
+    except Exception:
+        raise
+    except BaseException as error:
+        import asyncio
+
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        return None, error
 
 
 async def _awaited(coroutine: Any, definition: Definition) -> Any:

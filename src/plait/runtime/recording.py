@@ -3,21 +3,18 @@
 import os
 import platform
 import threading
-import traceback
 from collections.abc import Sequence
 from functools import partial
 from itertools import repeat
-from pathlib import Path
 
+from plait.core.error_text import error_message
 from plait.core.tuples import new
 from plait.errors import PastError
 from plait.history.nodes import NodeError, NodeRun, error_of
 from plait.history.rows import RunRow
 from plait.runtime.request import State
+from plait.runtime.traces import format_traceback
 from plait.secret import masked
-
-_OURS = (str(Path(__file__).parents[1]) + os.sep, "<frozen ")
-_FOREIGN = (f"{os.sep}concurrent{os.sep}futures{os.sep}",)
 
 
 def node_runs(state: State) -> tuple[NodeRun, ...]:
@@ -84,37 +81,8 @@ def _of_row(row: RunRow, name: str) -> NodeError:
 
 def describe(error: BaseException) -> NodeError:
     """An error for the history: bounded, without secrets, and without frames of plait. It never raises."""
-    kind = type(error).__qualname__
-    try:
-        message = str(error)
-    except Exception as broken:
-        message = f"<its text cannot be made: {type(broken).__name__}>"
-    try:
-        text = _traceback(error)
-    except Exception:
-        text = ""
-    return error_of(kind, masked(message), masked(text))
-
-
-def _traceback(error: BaseException) -> str:
-    shown = traceback.TracebackException.from_exception(error)
-    chain: list[traceback.TracebackException | None] = [shown]
-    seen = set()
-    while chain:
-        one = chain.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        frames = [frame for frame in one.stack if _is_users(frame.filename)]
-        one.stack = traceback.StackSummary.from_list(frames)
-        if not frames:
-            one.stack = None  # type: ignore[assignment] # TracebackException.format asks whether there is one
-        chain += [one.__cause__, one.__context__, *(one.exceptions or ())]
-    return "".join(shown.format()).rstrip()
-
-
-def _is_users(file: str) -> bool:
-    return not file.startswith(_OURS) and not any(part in file for part in _FOREIGN)
+    text = masked(format_traceback(error))
+    return error_of(type(error).__qualname__, masked(error_message(error, longest=None)), text)
 
 
 def here() -> str:

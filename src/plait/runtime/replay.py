@@ -129,9 +129,13 @@ def _called(node: Node, vault: Vault, surface: Surface, output: Any) -> Any:
     loop = Loop()
     try:
         with limited():
-            return vault.share(perform(node, None, vault, surface, output, read=False, call=loop.call).value)
-    except Exception as error:
-        raise users_own(error) from error.__cause__
+            try:
+                done = perform(node, None, vault, surface, output, read=False, call=loop.call)
+            except BaseException as error:  # which `contextlib` cannot pass on, if its class is frozen
+                failure = users_own(error)
+            else:
+                return vault.share(done.value)
+        raise failure from failure.__cause__
     finally:
         loop.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from plait.core.definition import Definition
+from plait.core.error_text import error_message
 from plait.errors import PlaitError
 from plait.secret import travelling
 
@@ -64,7 +65,7 @@ def _refusal(thing: Any) -> str | None:
         with travelling():
             cloudpickle.dumps(thing, protocol=5, buffer_callback=_left_out)
     except Exception as error:
-        return str(error) or type(error).__name__
+        return error_message(error) or type(error).__name__
     return None
 
 

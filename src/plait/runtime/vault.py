@@ -16,6 +16,7 @@ from plait.core.calling import join, split
 from plait.core.containers import IMMUTABLE, UncopiableError, is_container, one_nan, rebuilt
 from plait.core.definition import Definition
 from plait.core.digest import Digest, Key
+from plait.core.error_text import describe_error
 from plait.core.records import BY_KEY, Artifact, by_key
 from plait.core.tuples import new
 from plait.errors import ArtifactLost, FingerprintError, StoreError, UnnamedResult
@@ -218,7 +219,7 @@ class Vault:
         except (StoreError, MemoryError):
             raise
         except Exception as error:  # its class is gone, or has moved; or somebody else wrote it, to do harm
-            said = f"it cannot be read any more: {type(error).__name__}: {error}"
+            said = f"it cannot be read any more: {describe_error(error)}"
             raise ArtifactLost(said, digest=artifact.digest) from error
         if codec.runs_code and _of_main(value) and self.naming.digest(value) != artifact.digest:
             raise ArtifactLost("its class is another one now", digest=artifact.digest)
@@ -270,7 +271,7 @@ def _attempt(act: Any, *arguments: Any) -> Any:
     except (_TooLongError, UnwritableError, FingerprintError, StoreError, MemoryError):
         raise
     except Exception as error:
-        raise UnwritableError(f"{type(error).__name__}: {error}") from error
+        raise UnwritableError(describe_error(error)) from error
 
 
 def _copy(data: bytes, file: BinaryIO) -> None:

@@ -11,6 +11,7 @@ from plait.core.calling import call, check_result
 from plait.core.containers import IMMUTABLE
 from plait.core.definition import Definition
 from plait.core.digest import Digest, Key
+from plait.core.error_text import error_message
 from plait.core.graph import Node
 from plait.core.matching import fits
 from plait.core.records import Artifact
@@ -30,6 +31,7 @@ from plait.runtime.watchdog import deadline, leash
 from plait.secret import mask, travelling
 
 Call: TypeAlias = Callable[[Definition, Mapping[str, Any]], Any]
+_Outcome: TypeAlias = tuple[Any, float, BaseException | None]  # of a call: its result and seconds, or what it raised
 
 
 class StaysHereError(PlaitError):
@@ -86,9 +88,14 @@ def perform(
             else:
                 arguments[name] = argument(source, surface, vault, output, ambients)
         if key is None and not vault.naming.strict:  # nothing can be kept that is not true
-            value, seconds = _called(node, vault, surface, arguments, call)
+            value, seconds, error = _called(node, vault, surface, arguments, call)
         else:
-            value, seconds = _watched(node, vault, surface, arguments, call)
+            value, seconds, error = _watched(node, vault, surface, arguments, call)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # it would hold this frame, which holds the arguments
         check_result(definition, value)
         if value is None and read and fits(type(None), definition.returns) is not True:
             _check_in_place(node, vault, arguments, surface, output, ambients)
@@ -102,7 +109,7 @@ def perform(
         ambients.clear()
 
 
-def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> tuple[Any, float]:
+def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> _Outcome:
     """Calls a step with the numeric threads and the random state that it has in every executor."""
     limit(cores(node.definition))
     shared = shared_by(node, vault.naming, surface)
@@ -112,30 +119,33 @@ def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, 
         return _timed(node.definition, arguments, call)
 
 
-def _timed(definition: Definition, arguments: Mapping[str, Any], call: Call) -> tuple[Any, float]:
+def _timed(definition: Definition, arguments: Mapping[str, Any], call: Call) -> _Outcome:
+    """Call a step. What it raises is a value here: `contextlib` cannot pass on errors of frozen classes."""
     begun = time.perf_counter()
     try:
         value = call(definition, arguments)
-    except Exception as error:
+    except BaseException as error:
         mask(error)
-        raise
-    return value, time.perf_counter() - begun
+        return None, 0.0, error
+    return value, time.perf_counter() - begun, None
 
 
-def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> tuple[Any, float]:
+def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> _Outcome:
     """Calls a step; the files that it was given must be the same after it, and it should have read no others."""
     given = vault.contents.read_by(node, arguments)
     with Watch(node.definition, arguments) as watch, drawing(node.definition, vault.naming) as drawn:
-        value, seconds = _called(node, vault, surface, arguments, call)
+        outcome = _called(node, vault, surface, arguments, call)
+    if outcome[2] is not None:
+        return outcome
     vault.contents.check(node.name, given)
 
     if not (watch.saw_any or drawn):
-        return value, seconds
+        return outcome
     for sentence in (*undeclared(watch, node.definition, arguments, vault.blobs), *drawn):
         if vault.naming.strict:
             raise PlaitError(f"{sentence} (an error, since the run is strict)")
         warn_once(UndeclaredRead, sentence)
-    return value, seconds
+    return outcome
 
 
 def _check_in_place(
@@ -175,7 +185,7 @@ def packed(job: Job) -> bytes:
             return bytes(cloudpickle.dumps(job))
     except Exception as error:
         raise PlaitError(
-            f"{job.node.name} cannot be sent to another process: {error}; "
+            f"{job.node.name} cannot be sent to another process: {error_message(error)}; "
             f"run with executor='sequential' or 'threads', or make what cannot travel inside the step"
         ) from error
 
@@ -237,7 +247,7 @@ def work(bag: bytes, parcel: bytes, call: Call = call) -> Done | Broken:
             return _work(job, vault, call)
     except CodeMismatch:
         raise
-    except Exception as error:
+    except BaseException as error:  # a module of the job may end its process when it is imported
         return broken(error)
 
 
@@ -245,7 +255,7 @@ def _why_not(value: Any, node: str) -> str:
     return "" if travels(value) else f": {culprit(value, f'{node}()')}"
 
 
-def _work(job: Job, vault: Vault, call: Call) -> Done:
+def _work(job: Job, vault: Vault, call: Call) -> Done | Broken:
     definition = job.node.definition
     if job.code is not None and (here := vault.naming.code(definition).digest) != job.code:
         raise CodeMismatch(
@@ -267,7 +277,12 @@ def _work(job: Job, vault: Vault, call: Call) -> Done:
         read = {address: vault.load(artifact) for address, artifact in job.big.items()}
         surface = surface._replace(params={**surface.params, **read})
     with collecting() as told:
-        done = perform(job.node, job.key, vault, surface, output, read=job.read, call=call)
+        try:
+            done = perform(job.node, job.key, vault, surface, output, read=job.read, call=call)
+        except CodeMismatch:
+            raise
+        except BaseException as error:  # sys.exit too: it is the step that failed
+            return broken(error)
     if done.artifact is not None and done.artifact.where == "memory":
         raise StaysHereError(
             f"{job.node.name} returned a {type(done.value).__name__}, which cannot leave the process that made it"

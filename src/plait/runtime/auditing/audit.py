@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from plait.core.digest import Digest
+from plait.core.error_text import describe_error, error_message
 from plait.core.sources import Attempt, outputs, walk
 from plait.errors import CodeMismatch, UndeclaredRead
 from plait.ports import Clock, Executor, Ledger
@@ -62,7 +63,7 @@ def audit(
     trials = [trial for name, trial in auditor.trials.items() if name not in left_out]
     findings = [finding for trial in trials for finding in _findings(trial, vault)]
     failed = [
-        Finding(name, "failed", f"failed: {type(error).__name__}: {error}")
+        Finding(name, "failed", f"failed: {describe_error(error)}")
         for name, error in state.failures.items()
         if name not in left_out and name not in auditor.trials
     ]
@@ -84,11 +85,11 @@ def _left_out(request: Request, state: State, auditor: Auditor) -> dict[str, str
     }
     for name, error in state.failures.items():
         if isinstance(error, LeftOutError):
-            found[name] = str(error)
+            found[name] = error_message(error)
         elif isinstance(error, StaysHereError):
             found[name] = "its result cannot leave the process that made it, so that there is nothing to compare"
         elif name not in auditor.met:
-            found[name] = str(error)
+            found[name] = error_message(error)
         elif _ITEMS.sub("", name) in attempted:
             found[name] = f"it failed ({type(error).__name__}), and who reads it says attempt(...)"
     for name, first in state.because.items():

@@ -13,7 +13,7 @@ from plait.runtime.auditing.conditions import Label, conditions
 from plait.runtime.auditing.witness import Seen, witness
 from plait.runtime.events import Failed, Finished, RunEvent, Started
 from plait.runtime.results import is_fresh
-from plait.runtime.traces import Broken
+from plait.runtime.traces import Broken, broken
 from plait.runtime.vault import Vault
 from plait.runtime.worker import Done, Job
 
@@ -136,7 +136,7 @@ class Auditor:
             try:
                 made = process.submit(witness, trial.bag, trial.parcel, threads).result()
             except Exception as error:  # the process has died
-                made = Broken(error, f"{type(error).__name__}: {error}", "")
+                made = broken(error)
             trial.made[label] = made
             if isinstance(made, Seen):
                 yield Finished(trial.node, made.artifact.digest, made.seconds)

@@ -40,8 +40,6 @@ def witness(bag: bytes, parcel: bytes, threads: int) -> Seen | Broken:
         done = work(bag, parcel, looked_on)
     except CodeMismatch as error:
         return broken(error)
-    except SystemExit as end:
-        return Broken(None, f"SystemExit: {end}", "")
     if isinstance(done, Broken):
         return done
     if done.artifact is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from plait.core.error_text import describe_error, error_message
 from plait.errors import StoreError
 from plait.files import shown
 
@@ -150,7 +151,7 @@ class Place:
         return isinstance(error, meant) or type(error).__name__ == _TOO_LONG
 
     def _said(self, doing: str, error: Exception) -> str:
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        said = describe_error(error) if error_message(error) else type(error).__name__
         if isinstance(error, ImportError) and self._scheme in _EXTRAS:
             extra = _EXTRAS[self._scheme]
             return f"{self.url} needs a package that is not installed ({said}): pip install 'plait[{extra}]'"
