@@ -10,6 +10,7 @@ from typing import Any, cast
 from plait.core.definition import EMPTY, near
 from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe as type_name
+from plait.core.parts import hint_at_parts
 from plait.core.sources import Const, constants
 from plait.errors import GraphError, ParameterError
 from plait.fields import addresses, check_fields, holds, with_fields
@@ -113,6 +114,13 @@ def _missing(graph: Graph, missing: list[Parameter]) -> str:
         readers |= {after for reader in readers if reader in graph.nodes for after in graph.descendants(reader)}
         hint = near(
             parameter.address, [address for address in graph.addresses() if address.partition(".")[0] not in readers]
+        ) or hint_at_parts(
+            parameter.address,
+            {
+                name: (node.definition.returns, node.definition.fn)
+                for name, node in graph.nodes.items()
+                if name not in readers
+            },
         )
         said.append(
             f"nothing makes {parameter.address!r}{wanted} for {parameter.users[0]}, and no value is given{hint}"

@@ -201,7 +201,9 @@ def test_an_error_behind_itself_can_be_sent():
     assert (str(found), str(found.__cause__)) == ("first", "second")
 
 
-@pytest.mark.parametrize("what", [threading.Lock(), (n for n in ()), sys, lambda: 1, sys.stdout], ids=repr)
+@pytest.mark.parametrize(
+    "what", [threading.Lock(), (n for n in ()), sys, lambda: 1, sys.stdout], ids=lambda what: type(what).__name__
+)
 def test_what_cannot_be_sent_is_dropped_and_a_note_says_so(what):
     found = decode_error(encode_error(Holds(what)))
     assert type(found) is Holds

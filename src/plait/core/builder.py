@@ -5,7 +5,7 @@ is also a node's is an error until somebody says which was meant; a part has the
 name works only while one node makes it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from plait.core.edges import check_edge, made_type
 from plait.core.garbage import paused
 from plait.core.grafting import Graft, Grafted, grafted
 from plait.core.graph import Graph, Node, Parameter, parted
+from plait.core.parts import hint_at_parts, say_why_no_parts
 from plait.core.sources import FOLDED, Ambient, Collect, Const, Output, Param, Source, params
 from plait.core.step import Step, describe
 from plait.errors import GraphError
@@ -250,7 +251,12 @@ class _Builder:
             if node in self.steps and part in self.steps[node].definition.parts:
                 return parted(self._output(node), part)
             known = [f"{n}.{p}" for p, makers in self.parts.items() for n in makers]
-            raise GraphError(f"{user}.bind({name}={spec!r}): nothing makes {spec!r}{near(spec, known)}")
+            maker = self.steps.get(node)
+            if maker is not None and not maker.definition.parts:
+                hint = f"; {node} has no parts: {say_why_no_parts(maker.definition.returns)}"
+            else:
+                hint = near(spec, known)
+            raise GraphError(f"{user}.bind({name}={spec!r}): nothing makes {spec!r}{hint}")
         return self.inputs.add(spec, hint, EMPTY, f"{user}({name})")
 
     def _check(self, step: Step[..., Any], name: str, source: Source, hints: Mapping[str, Any]) -> None:
@@ -280,6 +286,11 @@ class _Builder:
                     ahead.append(reader)
         return found
 
+    def _makers(self, after: Collection[str]) -> dict[str, tuple[Any, Any]]:
+        """The result types and functions of nodes, but of those that need what one of them makes."""
+        definitions = {node: step.definition for node, step in self.steps.items() if node not in after}
+        return {node: (definition.returns, definition.fn) for node, definition in definitions.items()}
+
     def _check_declared(self) -> None:
         if self.declared is None:
             return
@@ -290,9 +301,10 @@ class _Builder:
                 after = self._after(user)
                 parts = [part for part, makers in self.parts.items() if not after.issuperset(makers)]
                 known = [*self.declared, *(node for node in self.nodes if node not in after), *parts]
+                hint = near(address, known) or hint_at_parts(address, self._makers(after))
                 raise GraphError(
                     f"nothing makes {address!r} ({user}), and it is not in inputs="
-                    f"{near(address, known) or '. Add it there, or a step of that name'}"
+                    f"{hint or '. Add it there, or a step of that name'}"
                 )
         for name in self.declared:
             if name not in required:

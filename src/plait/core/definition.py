@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from plait.core.ambient import Kind, ambient_kind, auto
 from plait.core.error_text import error_message
+from plait.core.parts import class_of_parts, parts_of
 from plait.core.retrying import Retry
 from plait.errors import GraphError
 
@@ -53,7 +54,7 @@ class Definition:
     """A step's function, with all that plait knows of it.
 
     `hints` are the types of its inputs, `returns` that of its result (`EMPTY` if none is given), `parts` those of the
-    parts of its result (for a NamedTuple or a fixed tuple), `ambient` the inputs that the run itself gives. They are
+    parts of its result (see `core/parts.py`), `ambient` the inputs that the run itself gives. They are
     read from the annotations when somebody first asks; `GraphError` names an annotation that cannot be evaluated.
     """
 
@@ -111,7 +112,7 @@ class Definition:
     @property
     def result_class(self) -> type:
         """What parts are joined by."""
-        return self.returns if isinstance(self.returns, type) else tuple
+        return class_of_parts(self.returns)
 
     def evaluate(self) -> Mapping[str, Any]:
         """All annotations as types."""
@@ -164,22 +165,6 @@ def _read(definition: Definition) -> tuple[Mapping[str, Any], Any, Mapping[str, 
                 f"annotate {name} as one of these, or give it a default of its own"
             )
     return hints, returns, parts_of(returns), ambient
-
-
-def parts_of(returns: Any) -> Mapping[str, Any]:
-    """The parts of a result type, by name.
-
-    >>> list(parts_of(tuple[int, str])), parts_of(tuple[int, ...])
-    (['0', '1'], {})
-    """
-    origin = typing.get_origin(returns) or returns
-    if isinstance(origin, type) and issubclass(origin, tuple) and hasattr(origin, "_fields"):
-        hints = typing.get_type_hints(origin, include_extras=True)
-        return {field: hints.get(field, Any) for field in origin._fields}
-    arguments = typing.get_args(returns)
-    if origin is tuple and arguments and ... not in arguments and arguments != ((),):
-        return {str(i): hint for i, hint in enumerate(arguments)}
-    return {}
 
 
 def underlying(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Union
 
 from plait.core.choosing import check_branches
-from plait.core.definition import EMPTY, parts_of
+from plait.core.definition import EMPTY
 from plait.core.matching import describe, fits
+from plait.core.parts import parts_of
 from plait.core.sources import NESTED, Attempt, Choice, Collect, Gather, Item, Output, Param, Source, outputs, walk
 from plait.errors import GraphError
 

@@ -8,8 +8,9 @@ import typing
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from plait.core.definition import EMPTY, parts_of
+from plait.core.definition import EMPTY
 from plait.core.grafting import projected
+from plait.core.parts import parts_of, say_why_no_parts
 from plait.core.sources import Axis, Collect, Const, Item, Output, Param, Source
 from plait.errors import GraphError
 
@@ -42,8 +43,8 @@ class Ref:
             case Output(node, None):
                 parts = parts_of(self._hint)
                 if name not in parts:
-                    known = ", ".join(parts) or "none; return a NamedTuple to have some"
-                    raise GraphError(f"{label}: {self._label} has no such part (it has {known})")
+                    known = f"it has {', '.join(parts)}" if parts else say_why_no_parts(self._hint)
+                    raise GraphError(f"{label}: {self._label} has no such part ({known})")
                 return Ref(Output(node, name), parts[name], label, self._axes, self._keys)
             case Param() | Item():
                 fields = _fields(self._hint)
@@ -70,9 +71,10 @@ class Ref:
                     for source, hint, label in zip(sources, parts.values(), labels, strict=True)
                 ]
             )
+        why = f"; {self._label} cannot be unpacked: {say_why_no_parts(self._hint)}" if whole else ""
         raise GraphError(
             f"{self._label} is known only when the pipeline runs, so Python cannot loop over it or unpack it; to run a "
-            f"step once an item: fit.map(each({self._label})); to unpack it, annotate what makes it as a NamedTuple"
+            f"step once an item: fit.map(each({self._label})){why}"
         )
 
     def __await__(self) -> Generator[Any, Any, "Ref"]:

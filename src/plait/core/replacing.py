@@ -12,6 +12,7 @@ from plait.core.edges import check_edge, check_folds, made_type
 from plait.core.grafting import Graft, grafted, projected
 from plait.core.graph import Graph, Node, Parameter
 from plait.core.over import Over
+from plait.core.parts import say_why_no_parts
 from plait.core.rewriting import Rewriting
 from plait.core.sources import Ambient, Axis, Collect, Const, Gather, Output, Param, Source, outputs
 from plait.core.step import Step, describe
@@ -233,7 +234,8 @@ class _Checking:
         for one in outputs(source):
             parts = list(self._definitions[one.node].parts)
             if one.part is not None and one.part not in parts:
-                has = f"It has {', '.join(parts)}" if parts else "It has none; return a NamedTuple to have some"
+                why = say_why_no_parts(self._definitions[one.node].returns)
+                has = f"It has {', '.join(parts)}" if parts else f"It has none: {why}"
                 raise GraphError(
                     f"replace({one.node}=...): {reader} reads {one.node}.{one.part}, and what stands there now has no "
                     f"such part{near(one.part, parts) or f'. {has}'}"

@@ -97,6 +97,8 @@ class Planning:
             return Planned(name, "run", (Reason(word),), key=key)
         if not is_usable(hit.artifact, self.vault, read=node_of(name) in self.read):
             return Planned(name, "run", (Reason("its bytes are gone or changed"),), key=key)
+        if node.definition.parts and hit.artifact.where != "parts":
+            return Planned(name, "run", (Reason("stored without its parts"),), key=key)
         self.artifacts[name] = hit.artifact
         return Planned(name, "hit", seconds=hit.seconds, key=key)
 

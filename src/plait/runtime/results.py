@@ -282,9 +282,10 @@ class Results:
         node = work.nodes[name]
         if name in work.remade or not (node.definition.options.cache is True or is_fresh(node, hit.made, work.clock)):
             return False
-        if artifact.where == "inline" and not artifact.files and name not in work.read:  # the commonest first
+        whole = node.definition.parts and artifact.where != "parts"  # as it was stored before its type was read as one
+        if artifact.where == "inline" and not artifact.files and name not in work.read and not whole:  # the commonest
             return True
-        if is_usable(artifact, self.vault, read=name in work.read):
+        if not whole and is_usable(artifact, self.vault, read=name in work.read):
             return True
         self._replaced.add(name)
         return False
