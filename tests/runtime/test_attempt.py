@@ -183,18 +183,18 @@ def test_a_failure_has_a_digest_of_what_it_says():
     assert digests[0] == digests[1] and len(set(digests)) == 5
 
 
-def test_a_failure_whose_error_cannot_travel_is_handed_on_as_what_it_said():
+def test_a_failure_whose_error_is_of_a_class_within_a_function_has_that_error_again():
     import pickle
+
+    import cloudpickle  # noqa: F401 - by whose numbers such classes are found again, in any executor but the sequential
 
     class LocalError(Exception):
         pass
 
     back = pickle.loads(pickle.dumps(Failure("f", "a", LocalError("here"))))
-    assert (
-        back == Failure("f", "a", LocalError("here"))
-        and repr(back) == "<failure of f[a]: LocalError: here>"
-        or (back.kind.endswith("LocalError") and str(back.error).endswith("LocalError: here"))
-    )
+    assert back == Failure("f", "a", LocalError("here"))
+    assert type(back.error) is LocalError
+    assert str(back.error) == "here"
 
 
 def test_one_item_that_is_asked_for_does_not_make_the_others_fatal():

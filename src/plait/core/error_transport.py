@@ -156,13 +156,17 @@ def _descriptors(cls: type) -> dict[str, Any]:
 
 
 def _classes(cls: type) -> tuple[ClassName, ...]:
-    module = sys.modules.get("cloudpickle.cloudpickle")
-    trackers = getattr(module, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", {})
     return tuple(
-        ClassName(str(base.__module__), base.__qualname__, trackers.get(base, ""))
+        ClassName(str(base.__module__), base.__qualname__, "" if _is_importable(base) else _tracker(base))
         for base in cls.__mro__
         if issubclass(base, BaseException) or not issubclass(cls, BaseException)
     )
+
+
+def _tracker(cls: type) -> str:
+    """The number by which this class is known where it was sent by value; it may be sent later."""
+    track = getattr(sys.modules.get("cloudpickle.cloudpickle"), "_get_or_create_tracker_id", None)
+    return "" if track is None else str(track(cls))
 
 
 def _is_plain(cls: type) -> bool:
