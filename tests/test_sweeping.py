@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from plait import NodeFailed, ParameterError, Pipeline, Seed, auto, each, pipeline, step
+from plait import NodeFailed, ParameterError, Pipeline, PlaitError, Seed, auto, each, pipeline, step
 
 CALLS = []
 
@@ -176,3 +176,53 @@ def test_a_failed_setting_is_reproduced_with_its_own_seed(tmp_path, capsys):
     with pytest.raises(Exit):
         reproduce(run, "0/drawn", str(tmp_path), debug=False)
     assert said in capsys.readouterr().err
+
+
+def test_the_frame_has_the_parameters_that_were_used_and_not_only_those_given():
+    settings = [{"depth": 2}, {"depth": 2, "rate": 0.5}, {"depth": 4, "fit.rate": 0.3}]
+    frame = MODEL.with_(rows=7).sweep(settings, fit, store=None, listeners=[]).to_frame()
+    assert frame["depth"].tolist() == [2, 2, 4]
+    assert frame["fit.rate" if "fit.rate" in frame else "rate"].tolist() == [0.1, 0.5, 0.3]
+    assert not frame.isna().any().any() and len(frame.groupby("fit.rate")) == 3
+
+
+def test_a_parameter_that_steps_use_with_different_values_has_a_column_for_each():
+    @step
+    def left(n: int = 1) -> int:
+        return n
+
+    @step
+    def right(n: int = 1) -> int:
+        return n
+
+    two = Pipeline("two", [left, right])
+    frame = two.sweep([{"n": 5}, {"left.n": 7}], store=None, listeners=[]).to_frame()
+    assert frame[["left.n", "right.n"]].to_numpy().tolist() == [[5, 5], [7, 1]]
+    assert two.sweep([{"n": 5}, {}], store=None, listeners=[]).to_frame()["n"].tolist() == [5, 1]
+
+
+def test_lists_and_dicts_are_results_in_a_column():
+    @step
+    def curve(n: int) -> list[int]:
+        return list(range(n))
+
+    @step
+    def nested(n: int) -> dict:
+        return {"a": [n], "b": {}}
+
+    frame = (
+        Pipeline("two", [curve, nested]).sweep([{"n": 1}, {"n": 2}], curve, nested, store=None, listeners=[]).to_frame()
+    )
+    assert frame["curve"].tolist() == [[0], [0, 1]]
+    assert frame["nested"].tolist() == [{"a": [1], "b": {}}, {"a": [2], "b": {}}]
+
+
+def test_the_best_run_of_a_sweep():
+    settings = [{"depth": 2}, {"depth": 200}, {"depth": 4}]
+    found = MODEL.sweep(settings, rows=3, store=None, listeners=[], fail="keep-going")
+    assert found.best("score.auc") is found[2] is found.best("score.loss", lowest=True)
+    assert found.best("score.auc").params["depth"] == 4
+    with pytest.raises(PlaitError, match=r"no such column. Did you mean 'score.auc'"):
+        found.best("score.acu")
+    with pytest.raises(PlaitError, match="no run that succeeded has a number there"):
+        MODEL.sweep([{"depth": 200}], "fit", rows=3, store=None, listeners=[], fail="keep-going").best("depth")

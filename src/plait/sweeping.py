@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from plait import parameters
+from plait.core.definition import EMPTY
 from plait.core.graph import Graph
 from plait.core.sources import Output
 from plait.core.step import Step
@@ -40,7 +41,7 @@ def sweep(
             raise ParameterError(f"seeds={list(seeds)!r}: give whole numbers, 0 or more")
     pairs = [(setting, seed) for setting in wanted for seed in seeds]
     if not pairs:
-        return Sweep([], [], [])
+        return Sweep([], [], [], [])
     common = {**pipeline._values, **parameters.addressed(graph, params, pipeline._values)}
     values: list[dict[str, Any]] = []
     for setting, _ in pairs:
@@ -70,7 +71,43 @@ def sweep(
         [setting for setting, _ in pairs],
         [seed for _, seed in pairs],
         [_slice(run, graph, place) for place in range(len(pairs))],
+        _used(graph, [setting for setting, _ in pairs], values),
     )
+
+
+def _used(
+    graph: Graph, settings: Sequence[Mapping[str, Any]], values: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """For each run, the value that it used of every parameter that any setting names; defaults included."""
+    meant: dict[str, list[str]] = {}
+    for setting, own in zip(settings, values, strict=True):
+        for name, value in setting.items():
+            if name not in meant:
+                meant[name] = list(parameters.addressed(graph, {name: value}, own))
+    taken = {name for name, addresses in meant.items() if addresses == [name]}
+    columns: dict[str, tuple[str, str]] = {}  # of the frame: an address, and the fields within its value
+    for name, addresses in meant.items():
+        if len(addresses) == 1 and name.startswith(addresses[0] + "."):
+            columns[name] = addresses[0], name.removeprefix(addresses[0] + ".")
+        elif addresses[0] not in taken - {name} and _are_one(graph, addresses, values):
+            columns[name] = addresses[0], ""
+        else:  # its readers do not all use the same value
+            columns |= {address: (address, "") for address in addresses}
+    return [{name: _value(graph, own, *where) for name, where in columns.items()} for own in values]
+
+
+def _are_one(graph: Graph, addresses: Sequence[str], values: Sequence[Mapping[str, Any]]) -> bool:
+    """Do all these parameters have the same value in each run?"""
+    return all(len({repr(_value(graph, own, address)) for address in addresses}) == 1 for own in values)
+
+
+def _value(graph: Graph, own: Mapping[str, Any], address: str, fields: str = "") -> Any:
+    """The value that a run used of a parameter, or of a field of it; none where it had none."""
+    default = graph.parameters[address].default
+    value = own.get(address, None if default is EMPTY else default)
+    for field in fields.split(".") if fields else ():
+        value = value.get(field) if isinstance(value, Mapping) else getattr(value, field, None)
+    return value
 
 
 def _slice(run: Run[Any], graph: Graph, place: int) -> Run[Any]:
