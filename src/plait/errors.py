@@ -32,6 +32,8 @@ class GraphError(PlaitError):
 class ParameterError(PlaitError):
     """A value given to a pipeline is missing, unknown, or does not fit its type."""
 
+    in_shell: str | None = None  # the same for a command line, where that is said in other words
+
 
 class FingerprintError(PlaitError):
     """A value has no content that could name it; the message holds the path to the part that has none."""

@@ -4,12 +4,14 @@ import os
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any, cast
 
 from plait.core.definition import EMPTY, near
 from plait.core.graph import Graph, Node, Parameter
 from plait.core.matching import describe as type_name
+from plait.core.matching import fits
 from plait.core.parts import hint_at_parts
 from plait.core.sources import Const, constants
 from plait.errors import GraphError, ParameterError
@@ -18,6 +20,7 @@ from plait.files import Dir, File
 from plait.runtime.contents import files_in
 from plait.secret import Secret
 
+_CLOSE = 0.75  # how alike a name must be to one that may have been meant
 _EXACT = frozenset({int, str, float, bool, bytes})
 
 
@@ -97,7 +100,7 @@ def settled(needed: Sequence[Parameter], graph: Graph, values: Mapping[str, Any]
     """The values of parameters: given or by default, and fitting their types."""
     missing = [parameter for parameter in needed if parameter.required and parameter.address not in values]
     if missing:
-        raise ParameterError(_missing(graph, missing))
+        raise _missing(graph, missing)
     return {
         parameter.address: admitted(parameter, values[parameter.address])
         if parameter.address in values
@@ -106,27 +109,80 @@ def settled(needed: Sequence[Parameter], graph: Graph, values: Mapping[str, Any]
     }
 
 
-def _missing(graph: Graph, missing: list[Parameter]) -> str:
-    said = []
-    for parameter in missing:
-        wanted = f": {type_name(parameter.hints[0])}" if parameter.hints else ""
-        readers = {user.partition("(")[0] for user in parameter.users}
-        readers |= {after for reader in readers if reader in graph.nodes for after in graph.descendants(reader)}
-        hint = near(
-            parameter.address, [address for address in graph.addresses() if address.partition(".")[0] not in readers]
-        ) or hint_at_parts(
-            parameter.address,
-            {
-                name: (node.definition.returns, node.definition.fn)
-                for name, node in graph.nodes.items()
-                if name not in readers
-            },
+def _missing(graph: Graph, missing: list[Parameter]) -> ParameterError:
+    """Return the error of parameters without values: a line for each, as it is written in Python and in a shell."""
+    hints = [_meant_by(graph, parameter) or _parts_of(graph, parameter) for parameter in missing]
+    if len(missing) == 1:
+        one, hint = missing[0], hints[0]
+        wanted = f": {type_name(one.hints[0])}" if one.hints else ""
+        said = f"nothing makes {one.address!r}{wanted} for {one.users[0]}, and no value is given{hint}"
+        said = said if said.endswith("?") else f"{said}."
+        python, shell = f"{said} Pass {_in_python(one)}", f"{said} Pass {_in_shell(one)}"
+    else:
+        head = f"nothing makes {len(missing)} parameters of {graph.name}, and no values are given. Pass"
+        python, shell = (
+            "\n".join([head, *_columns([how(one) for one in missing], missing, hints)])
+            for how in (_in_python, _in_shell)
         )
-        said.append(
-            f"nothing makes {parameter.address!r}{wanted} for {parameter.users[0]}, and no value is given{hint}"
-        )
-    how = ", ".join(f"{parameter.address}=..." for parameter in missing)
-    return f"{'; '.join(said)}{'' if said[-1].endswith('?') else '.'} Pass {how}"
+    error = ParameterError(python)
+    error.in_shell = f"{shell}{chr(10) if len(missing) > 1 else '; '}or set it in a file: --config FILE, under params:"
+    return error
+
+
+def _columns(ways: list[str], missing: list[Parameter], hints: list[str]) -> Iterable[str]:
+    width = max(map(len, ways))
+    for way, parameter, hint in zip(ways, missing, hints, strict=True):
+        wanted = f"{type_name(parameter.hints[0])} " if parameter.hints else ""
+        yield f"  {way:<{width}}  {wanted}for {parameter.users[0]}{hint}"
+
+
+def _in_python(parameter: Parameter) -> str:
+    address = parameter.address
+    return f"{address}=..." if address.isidentifier() else f'**{{"{address}": ...}}'
+
+
+def _in_shell(parameter: Parameter) -> str:
+    return f"--set {parameter.address}=..."
+
+
+def _meant_by(graph: Graph, parameter: Parameter) -> str:
+    """Return a hint at the node or part that a reader of a parameter may have meant: a slip of the pen, of a type that
+    fits; `orders` is no slip for `orders_csv`.
+    """
+    readers = _readers(graph, parameter)
+    wanted = parameter.hints[0] if parameter.hints else EMPTY
+    names = [
+        address
+        for address in graph.addresses()
+        if address.partition(".")[0] not in readers and not _is_longer(address, parameter.address)
+    ]
+    hint = near(parameter.address, names)
+    meant = next((one for one in names if hint.endswith(f"{one!r}?")), None)
+    if meant is None:
+        return hint
+    node = graph.nodes.get(meant)
+    made = EMPTY if node is None or meant in graph.whole else node.definition.returns
+    close = SequenceMatcher(None, meant, parameter.address).ratio() >= _CLOSE
+    return hint if close and (EMPTY in (made, wanted) or fits(made, wanted) is not False) else ""
+
+
+def _parts_of(graph: Graph, parameter: Parameter) -> str:
+    """Return a hint at a node whose result would have the parameter as a part, were it annotated so."""
+    readers = _readers(graph, parameter)
+    results = {n: (node.definition.returns, node.definition.fn) for n, node in graph.nodes.items() if n not in readers}
+    return hint_at_parts(parameter.address, results)
+
+
+def _readers(graph: Graph, parameter: Parameter) -> set[str]:
+    """Return the nodes that read a parameter, and all that depend on them."""
+    readers = {user.partition("(")[0] for user in parameter.users}
+    return readers | {after for one in readers if one in graph.nodes for after in graph.descendants(one)}
+
+
+def _is_longer(one: str, other: str) -> bool:
+    """Return whether one name is another with words before or after it."""
+    words, others = set(one.split("_")), set(other.split("_"))
+    return words < others or others < words
 
 
 def admitted(parameter: Parameter, value: Any) -> Any:

@@ -52,3 +52,78 @@ def test_a_suffix_that_is_no_drawing_is_refused_with_those_that_are(small: Path)
     code, _, err = plait(small, "graph", "small", "-o", "g.png")
     assert code == 1 and ".png is not one of .svg, .html" in err and not (small / "g.png").exists()
     assert plait(small, "graph", "small", "-o", "g.png", "-f", "svg").code == 0
+
+
+MANY = """
+from plait import File, Pipeline, step
+
+@step
+def trips(trips_csv: File) -> list[int]:
+    return [1]
+
+@step
+def prices(trips: list[int], rate: float) -> list[float]:
+    return [rate]
+
+@step
+def total(price: list[float]) -> float:
+    return sum(price)
+
+many = Pipeline("many", [trips, prices, total])
+"""
+
+
+def test_missing_parameters_are_a_line_each_in_the_syntax_of_the_shell(tmp_path: Path) -> None:
+    (tmp_path / "many.py").write_text(MANY)
+    code, out, err = plait(tmp_path, "run", "many")
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        "plait: nothing makes 3 parameters of many, and no values are given. Pass",
+        "  --set trips_csv=...  File for trips(trips_csv)",
+        "  --set rate=...       float for prices(rate)",
+        "  --set price=...      list[float] for total(price). Did you mean 'prices'?",
+        "or set it in a file: --config FILE, under params:",
+    ]
+    one = plait(tmp_path, "plan", "many", "-t", "trips").err
+    assert (
+        "'trips_csv': File for trips(trips_csv), and no value is given. Pass --set trips_csv=...; or set it in a file"
+        in one
+    )
+
+
+def test_missing_parameters_in_python_are_a_line_each() -> None:
+    from plait import ParameterError, Pipeline, pipeline, step
+
+    @step
+    def fit(n: int, depth: int) -> int:
+        return n
+
+    @pipeline
+    def inner(n: int, depth: int) -> int:
+        return fit(n, depth)
+
+    with pytest.raises(ParameterError) as error:
+        Pipeline("p", [fit]).run(store=None, listeners=[])
+    assert str(error.value).splitlines() == [
+        "nothing makes 2 parameters of p, and no values are given. Pass",
+        "  n=...      int for fit(n)",
+        "  depth=...  int for fit(depth)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "node, said", [("orders", ""), ("order_csv", ""), ("rowz", "Did you mean 'rowz'"), ("rows_of_all", "")]
+)
+def test_only_a_slip_of_a_fitting_type_is_guessed(node: str, said: str) -> None:
+    from plait import ParameterError, Pipeline, step
+
+    @step
+    def use(rows: list[int], orders_csv: str) -> int:
+        return 1
+
+    def make(x: int = 1) -> list[int]:
+        return [x]
+
+    with pytest.raises(ParameterError) as error:
+        Pipeline("p", [step(make, name=node), use]).run(store=None, listeners=[])
+    assert ("Did you mean" in str(error.value)) is bool(said) and said in str(error.value)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from plait.cli.loading import BrokenModuleError
 from plait.core.error_text import describe_error, error_message
-from plait.errors import NodeFailed, PlaitError
+from plait.errors import NodeFailed, ParameterError, PlaitError
 from plait.runtime.traces import format_traceback, is_users
 
 
@@ -45,7 +45,8 @@ def told() -> Iterator[None]:
         say(of_module(broken))
         raise Exit(1) from None
     except PlaitError as error:
-        say(f"plait: {error_message(error)}")
+        said = error.in_shell if isinstance(error, ParameterError) else None
+        say(f"plait: {said or error_message(error)}")
         raise Exit(1) from None
     except KeyboardInterrupt:
         say("plait: stopped")
