@@ -4,7 +4,7 @@ It is logged in the store: who, when, which code became which, and why. It is a 
 since it changes what is kept and not what is asked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from plait.ports import Ledger
 
 
-def accept(pipeline: "Pipeline[..., Any]", *nodes: "Target", note: str = "", **arguments: Any) -> list[Acceptance]:
+class Acceptances(list[Acceptance]):
+    """What was accepted; `left` has the items of maps that were not, with the reason of each."""
+
+    def __init__(self, found: Iterable[Acceptance], left: Mapping[str, str]) -> None:
+        super().__init__(found)
+        self.left = dict(left)
+
+
+def accept(pipeline: "Pipeline[..., Any]", *nodes: "Target", note: str = "", **arguments: Any) -> Acceptances:
     """Vouch that the code of some nodes gives what it gave before it was changed: they are hits again.
 
     `arguments` are those of `plan`. All of the nodes are accepted or none: `PlaitError` says of which one more than its
-    code is not as it was, or nothing is kept. What comes after them then is a hit too, where it has not changed itself.
+    code is not as it was, or nothing is kept. Of a map, the items that differ only in code are accepted, and the others
+    (new ones, and those that failed) are left to run; `left` of what is returned says which, and why. What comes after
+    them then is a hit too, where it has not changed itself.
     """
     from plait.runtime.accepting import accept as accept_in
     from plait.session import SystemClock, asked
@@ -33,7 +43,8 @@ def accept(pipeline: "Pipeline[..., Any]", *nodes: "Target", note: str = "", **a
         if ledger is None:
             raise PlaitError("without a store nothing is kept that could be accepted")
         request, clock = session.request(""), SystemClock()
-        return list(accept_in(request, vault=session.vault, ledger=ledger, clock=clock, by=_user(), note=note))
+        found = accept_in(request, vault=session.vault, ledger=ledger, clock=clock, by=_user(), note=note)
+        return Acceptances(found.acceptances, found.left)
 
 
 def accepted(*, store: Any = DEFAULT) -> Sequence[Acceptance]:

@@ -190,3 +190,38 @@ def test_a_change_after_an_accepted_one_is_compared_with_it(defined, ran):
     plait.accept(defined(CHANGED), "clean", n=5, store=ran)
     said = defined(FURTHER).explain("clean", n=5, store=ran)
     assert "    +     return [x for x in xs if 1 < x]" in said
+
+
+MAPPED = """
+from plait import each, pipeline, step
+
+def grown(x):
+    if x == 3:
+        raise ValueError("no")
+    return x + 1
+
+@step
+def fit(x: int) -> int:
+    return grown(x)
+
+@step
+def total(models: list[int]) -> int:
+    return sum(models)
+
+@pipeline
+def demo(xs: list[int]) -> int:
+    return total(fit.map(each(xs)))
+"""
+
+
+def test_of_a_map_those_items_are_accepted_that_differ_only_in_code(defined, tmp_path):
+    before = defined(MAPPED)
+    before.run(xs=[1, 2, 3], store=tmp_path, fail="keep-going", listeners=[])
+    demo = defined(MAPPED.replace("x + 1", "1 + x"))
+    with pytest.raises(PlaitError, match=r"no item of fit can be accepted\. fit\[9\]: nothing was kept|differs from"):
+        plait.accept(demo, "fit", xs=[9], store=tmp_path)
+    found = plait.accept(demo, "fit", xs=[1, 2, 3, 4], store=tmp_path)
+    assert [one.record.node for one in found] == ["fit[1]", "fit[2]"]
+    assert set(found.left) == {"fit[3]", "fit[4]"} and all(found.left.values())
+    states = {one.node: one.state for one in demo.plan(xs=[1, 2, 3, 4], store=tmp_path)}
+    assert states["fit[1]"] == states["fit[2]"] == "hit" and states["fit[3]"] == states["fit[4]"] == "run"

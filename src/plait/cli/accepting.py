@@ -6,7 +6,7 @@ from plait.accepting import accept as accept_in
 from plait.accepting import accepted, withdraw
 from plait.cli.commands import Selection
 from plait.cli.history import table
-from plait.cli.telling import out
+from plait.cli.telling import out, say
 from plait.core.records import Acceptance
 from plait.settings import DEFAULT
 from plait.show.values import printable
@@ -17,6 +17,8 @@ def accept(selection: Selection, note: str) -> None:
     """Accepts the targets of a selection, and prints the ids."""
     found = accept_in(selection.pipeline(), *selection.targets, note=note, **selection.options)
     out("\n".join(f"{one.record.node} is accepted; plait accept --undo {one.id} takes it back" for one in found))
+    for name, why in found.left.items():
+        say(f"{name} is left to run: {why}")
 
 
 def listed(store: str | None) -> None:

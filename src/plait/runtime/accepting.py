@@ -5,6 +5,9 @@ inputs, and its key must be the one that its code and these inputs have in the e
 is all that differs. Nothing is written unless every node that was named can be accepted.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from plait.core.addresses import node_of
 from plait.core.digest import Digest
 from plait.core.graph import Node
@@ -22,31 +25,52 @@ from plait.runtime.vault import Vault
 _EARLIER = 1000  # records of a step, among which the one with the same inputs is looked for
 
 
-def accept(
-    request: Request, *, vault: Vault, ledger: Ledger, clock: Clock, by: str, note: str
-) -> tuple[Acceptance, ...]:
-    """Accepts the targets of a request; `PlaitError` says what cannot be accepted, and why."""
+class Accepted(NamedTuple):
+    """What was accepted, and why items of maps were left."""
+
+    acceptances: tuple[Acceptance, ...]
+    left: Mapping[str, str]  # by the names of the items
+
+
+def accept(request: Request, *, vault: Vault, ledger: Ledger, clock: Clock, by: str, note: str) -> Accepted:
+    """Accept the targets of a request; `PlaitError` says what cannot be accepted, and why.
+
+    Of a map those items are accepted that differ only in their code; the others are left. At least one is accepted.
+    """
     planning = Planning(request, vault, ledger, clock)
     for name, value in request.given.items():
         planning.give(name, value)
         if name in request.targets:
             raise PlaitError(f"{name} cannot be accepted: it is given")
-    found = []
+    found: list[Acceptance] = []
+    left: dict[str, str] = {}
     for node in nodes(planning):
         name, planned = node.name, planning.node(node)
         if node_of(name) not in request.targets:
             continue
-        record = _earlier(planned, node, planning, ledger)
+        try:
+            record = _earlier(planned, node, planning, ledger)
+        except PlaitError as error:
+            if "[" not in name:
+                raise
+            left[name] = (
+                str(error).removeprefix(f"{name} ").removeprefix("cannot be accepted").removeprefix(": ").strip()
+            )
+            continue
         code = vault.naming.code(node.definition)
         assert planned.key is not None
         new = record._replace(key=planned.key, node=name, code=code.digest)
         found.append(Acceptance(new, record.key, record.code, request.graph.name, by, clock.now(), note))
         planning.artifacts[name] = record.artifact  # what comes after it is looked at as if it were known
+    for base in {node_of(name) for name in left}:
+        if not any(node_of(one.record.node) == base for one in found):
+            name = next(name for name in left if node_of(name) == base)
+            raise PlaitError(f"no item of {base} can be accepted. {name}: {left[name]}")
     for acceptance in found:
         definition = request.graph.nodes[node_of(acceptance.record.node)].definition
         ledger.add_code(acceptance.record.code, manifest(vault.naming.code(definition)))
         ledger.accept(acceptance)
-    return tuple(found)
+    return Accepted(tuple(found), left)
 
 
 def withdraw(ledger: Ledger, wanted: str, *, by: str, at: float) -> tuple[Acceptance, ...]:
