@@ -5,6 +5,7 @@ from contextlib import closing
 
 from plait.runtime.events import RunEvent
 from plait.runtime.native_threads import limited
+from plait.runtime.process_lock import nested
 
 Listener = Callable[[RunEvent], None]
 
@@ -23,7 +24,7 @@ def tell(listeners: list[Listener], event: RunEvent) -> None:
 
 def drive(events: Generator[RunEvent, None, None], listeners: list[Listener]) -> None:
     """Runs to the end, whatever the listeners do; numeric libraries are limited meanwhile."""
-    with limited(), closing(events):
+    with nested(), limited(), closing(events):
         for event in events:
             if listeners:
                 tell(listeners, event)

@@ -13,6 +13,7 @@ from plait.core.calling import call
 from plait.core.definition import Definition
 from plait.core.durations import readable
 from plait.errors import PlaitError
+from plait.runtime.process_lock import async_step, step_here
 
 if TYPE_CHECKING:
     import asyncio
@@ -45,7 +46,11 @@ class Loop:
         import asyncio
 
         awaited = _settled(call(definition, arguments), definition)
-        future = asyncio.run_coroutine_threadsafe(awaited, self._started())
+        token = async_step.set(step_here())  # the task takes this context along
+        try:
+            future = asyncio.run_coroutine_threadsafe(awaited, self._started())
+        finally:
+            async_step.reset(token)
         self._waiting.add(future)
         try:
             value, error = future.result()

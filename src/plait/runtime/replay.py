@@ -17,6 +17,7 @@ from plait.core.sources import Ambient, Const, Output, Source, outputs, params
 from plait.errors import PlaitError
 from plait.runtime.loop import Loop
 from plait.runtime.native_threads import limited
+from plait.runtime.process_lock import nested
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.results import Results
 from plait.runtime.traces import users_own
@@ -128,7 +129,7 @@ def replayed(record: Record, definition: Definition, vault: Vault) -> Any:
 def _called(node: Node, vault: Vault, surface: Surface, output: Any) -> Any:
     loop = Loop()
     try:
-        with limited():
+        with nested(), limited():
             try:
                 done = perform(node, None, vault, surface, output, read=False, call=loop.call)
             except BaseException as error:  # which `contextlib` cannot pass on, if its class is frozen

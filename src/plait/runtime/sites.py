@@ -22,6 +22,7 @@ from plait.runtime.loop import Loop
 from plait.runtime.native_threads import cores
 from plait.runtime.output import Slot, joined, reset_current, set_current
 from plait.runtime.pools import SLOTS, Needs
+from plait.runtime.process_lock import inheriting, under
 from plait.runtime.recording import here
 from plait.runtime.reporting import reported, reported_live
 from plait.runtime.results import Results
@@ -73,6 +74,7 @@ class Sites:
         self._params: dict[str, Artifact | None] = {}  # those that are big, as workers read them
         self._traces: Path | None = None  # where workers say what they did when their time was over
         self._count = 0
+        self._under = under()
 
     def slots(self) -> dict[str, float]:
         """How many nodes can be worked on at once, by site."""
@@ -166,6 +168,9 @@ class Sites:
 
     def _perform_beside(self, node: Node) -> Done:
         self.work.state.workers[node.name] = here()
+        if self._under is not None:  # this run was started by a step that runs alone
+            with inheriting(self._under):
+                return self.perform(node)
         return self.perform(node)
 
     def kill(self, future: "Future[Done]", running: Running) -> None:

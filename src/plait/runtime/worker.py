@@ -5,6 +5,8 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from threading import get_ident
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 from plait.core.calling import call, check_result
@@ -21,6 +23,7 @@ from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead
 from plait.runtime.environment import surroundings
 from plait.runtime.naming import Told, collecting, warn_once
 from plait.runtime.native_threads import anew, cores, limit
+from plait.runtime.process_lock import alone, at_work, enter_beside, in_the_way, leave_beside
 from plait.runtime.randomness import drawing, seeded, shared_by
 from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
@@ -111,12 +114,23 @@ def perform(
 
 def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> _Outcome:
     """Calls a step with the numeric threads and the random state that it has in every executor."""
-    limit(cores(node.definition))
-    shared = shared_by(node, vault.naming, surface)
-    if shared is None:
+    shared, count = shared_by(node, vault.naming, surface), cores(node.definition)
+    if shared is not None or count > 1:
+        with alone(node):
+            limit(count)
+            with nullcontext() if shared is None else seeded(shared):
+                return _timed(node.definition, arguments, call)
+    me = get_ident()
+    try:
+        at_work[me] = node
+        if in_the_way:
+            enter_beside(node)
+        limit(1)
         return _timed(node.definition, arguments, call)
-    with seeded(shared):
-        return _timed(node.definition, arguments, call)
+    finally:
+        at_work.pop(me, None)
+        if in_the_way:
+            leave_beside(node)
 
 
 def _timed(definition: Definition, arguments: Mapping[str, Any], call: Call) -> _Outcome:
