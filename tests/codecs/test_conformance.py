@@ -578,6 +578,7 @@ def test_every_codec_has_samples(name: str) -> None:
         "sparse",
         "torch",
         "skops",
+        "matplotlib",  # which are named by their key, see test_figures.py
         "secret",  # of which nothing is ever written
         *(sample.codec for sample in SAMPLES),
     }  # test_tables.py, test_estimators.py

@@ -134,7 +134,7 @@ class Vault:
         try:
             if self.codec(value).maps(value) and (mapped := self._mapped(value)) is not None:
                 return mapped
-            content = self.naming.digest(value)
+            content = self._name(value, digest)
             canonical = _attempt(self.canonical, value)
             digest = content  # only now: what is not canonical is no more than how it was made
             return self._keep(canonical, digest), canonical
@@ -142,6 +142,25 @@ class Vault:
             said = unnamed(_result(definition, value), reason, by_content=not by_key(digest))
             warn_once(UnnamedResult, said)
             return Artifact(digest, "memory"), canonical
+
+    def _name(self, value: Any, by_its_key: Digest) -> Digest:
+        """The digest of a value; where its codec keeps values that have none, such as figures, that by its key."""
+        try:
+            return self.naming.digest(value)
+        except FingerprintError:
+            kept: list[Any] = []
+
+            def without(item: Any) -> Any:
+                if not getattr(self.codec(item), "named_by_key", False):
+                    return item
+                kept.append(item)
+                return None
+
+            rest = rebuilt(value, without) if is_container(type(value)) else without(value)
+            if not kept:
+                raise
+            self.naming.digest(rest)  # what else is in it must have a name: it might be a plan, or a connection
+            return by_its_key
 
     def _mapped(self, value: Any) -> tuple[Artifact, Any] | None:
         """Writes a long value as it is, and hands on its file, so that no copy of it is made; none if it cannot be."""
@@ -221,7 +240,12 @@ class Vault:
         except Exception as error:  # its class is gone, or has moved; or somebody else wrote it, to do harm
             said = f"it cannot be read any more: {describe_error(error)}"
             raise ArtifactLost(said, digest=artifact.digest) from error
-        if codec.runs_code and _of_main(value) and self.naming.digest(value) != artifact.digest:
+        if (
+            codec.runs_code
+            and not by_key(artifact.digest)
+            and _of_main(value)
+            and self.naming.digest(value) != artifact.digest
+        ):
             raise ArtifactLost("its class is another one now", digest=artifact.digest)
         return value
 
