@@ -1,5 +1,6 @@
 """Parameters at the door: addresses, types, and what is said of those that are wrong, before any work."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 from pydantic import BaseModel
 
-from plait import Dir, File, FingerprintError, GraphError, ParameterError, Pipeline, step
+from plait import Dir, File, FingerprintError, GraphError, ParameterError, Pipeline, pipeline, step
 
 ran = []
 
@@ -352,3 +353,42 @@ def test_a_missing_file_within_a_parameter_is_found_before_any_work(tmp_path, mo
     kept.__annotations__ = {"x": hint}
     with pytest.raises(ParameterError, match=said):
         Pipeline("p", [step(kept)]).run(x=value, store=None)
+
+
+def test_a_field_is_set_by_the_short_name_of_its_parameter():
+    @dataclass
+    class Config:
+        depth: int = 3
+        rate: float = 0.5
+
+    @step
+    def tree(cfg: Config = Config()) -> int:  # noqa: B008
+        return cfg.depth
+
+    made = Pipeline("p", [tree]).with_({"cfg.depth": 5})
+    assert made.parameters["tree.cfg"] == Config(5, 0.5)
+    assert Pipeline("p", [tree]).run(store=None, listeners=[], **{"cfg.depth": 7}).result == 7
+    assert made.with_({"cfg": Config(1, 0.1), "cfg.rate": 0.25}).parameters["tree.cfg"] == Config(1, 0.25)
+
+
+def test_a_parameter_that_namespaces_share_says_how_one_of_them_gets_its_own():
+    @step
+    def fit(features: list[str], depth: int = 3) -> list[str]:
+        return features
+
+    @pipeline
+    def model(features: list[str]) -> list[str]:
+        return fit(features)
+
+    both = [model.named("active"), model.named("passive")]
+    said = r"'active[./]features' cannot be set by itself: .* active shares it with passive.*active\.bind\(features='active_features'\)"
+    for given in ({"active.features": ["a"]}, {"active": {"features": ["a"]}}, {"active/features": ["a"]}):
+        with pytest.raises(ParameterError, match=said):
+            Pipeline("p", both).with_(given)
+    way_out = Pipeline("p", [both[0].bind(features="active_features"), both[1]])
+    run = way_out.run(active_features=["a"], features=["b"], store=None, listeners=[])
+    assert (run["active"], run["passive"]) == (["a"], ["b"])
+    with pytest.raises(
+        ParameterError, match="is the parameter 'features' of p, since it has no default; set 'features'"
+    ):
+        Pipeline("p", [both[0]]).with_({"active": {"features": ["a"]}})

@@ -21,21 +21,22 @@ def with_fields(graph: Graph, values: Mapping[str, Any], known: Mapping[str, Any
         if place is None:
             found[name] = value
             continue
-        address, path = place
-        parameter = graph.parameters[address]
-        base = found.get(address, known.get(address, parameter.default))
-        found[address] = _set(base, path, value)
+        addresses, path = place
+        for address in addresses:
+            said = address.rpartition(".")[2]
+            base = found.get(address, found.get(said, known.get(address, graph.parameters[address].default)))
+            found[address] = _set(base, path, value)
     return found
 
 
-def _parameter(graph: Graph, name: str) -> tuple[str, list[str]] | None:
-    """The parameter with fields that the beginning of a name is, and the fields."""
+def _parameter(graph: Graph, name: str) -> tuple[list[str], list[str]] | None:
+    """The parameters with fields that the beginning of a name stands for, and the fields: `cfg` also for `fit.cfg`."""
     pieces = str(name).split(".")
     for end in range(len(pieces) - 1, 0, -1):
         address = ".".join(pieces[:end])
-        parameter = graph.parameters.get(address)
-        if parameter is not None and any(map(_has_fields, parameter.hints)):
-            return address, pieces[end:]
+        meant = [address] if address in graph.parameters else list(graph.short_names().get(address, ()))
+        if meant and all(any(map(_has_fields, graph.parameters[one].hints)) for one in meant):
+            return meant, pieces[end:]
     return None
 
 

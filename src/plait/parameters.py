@@ -44,6 +44,7 @@ def _flat(graph: Graph, values: Mapping[str, Any], under: str = "") -> dict[str,
         address = f"{under}{name}"
         known = address in graph.parameters or address in graph.short_names()
         inner = any(a.startswith((f"{address}.", f"{address}/")) for a in graph.parameters)
+        inner = inner or any(node == address or node.startswith(f"{address}/") for node in graph.nodes)
         if isinstance(value, Mapping) and inner and not known:
             for separator in (".", "/"):
                 nested = {k: v for k, v in value.items() if _begins(graph, f"{address}{separator}{k}")}
@@ -84,10 +85,34 @@ def _alike(a: Any, b: Any) -> bool:
 def _unknown(graph: Graph, name: str) -> str:
     if name in graph.nodes:
         return f"{name!r} is a node of {graph.name}, not a parameter; to give its value: given={{{name!r}: ...}}"
+    if said := _shared(graph, str(name)):
+        return said
     known = [*graph.parameters, *graph.short_names(), *addresses(graph)]
     hint = near(name, known)
     listed = ", ".join(graph.parameters) or "none"
     return f"{graph.name} has no parameter {name!r}{hint or f'. It has: {listed}'}"
+
+
+def _shared(graph: Graph, name: str) -> str:
+    """Return what to say of `active.features`, where a node or namespace shares a parameter with others."""
+    owner, _, short = name.replace("/", ".").rpartition(".")
+    parameter = graph.parameters.get(short)
+    if not owner or parameter is None:
+        return ""
+    readers = [user.partition("(")[0] for user in parameter.users]
+    node = owner.replace(".", "/")
+    mine = [one for one in readers if one == node or one.startswith(f"{node}/")]
+    others = [one for one in readers if one not in mine]
+    if not mine:
+        return ""
+    if not others:
+        return f"{name!r} is the parameter {short!r} of {graph.name}, since it has no default; set {short!r}"
+    own = f"{node.replace('/', '_')}_{short}"
+    return (
+        f"{name!r} cannot be set by itself: {short!r} has no default, so {', '.join(mine)} shares it with "
+        f"{', '.join(others)}. Give it a name of its own where the pipeline lists it, "
+        f"{node.partition('/')[0]}.bind({short}={own!r}), and set {own!r}; or fix it there: .with_({short}=...)"
+    )
 
 
 def value_of(graph: Graph, values: Mapping[str, Any], address: str) -> Any:

@@ -1,5 +1,9 @@
 """What a new user of the command line stumbled over."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,3 +131,52 @@ def test_only_a_slip_of_a_fitting_type_is_guessed(node: str, said: str) -> None:
     with pytest.raises(ParameterError) as error:
         Pipeline("p", [step(make, name=node), use]).run(store=None, listeners=[])
     assert ("Did you mean" in str(error.value)) is bool(said) and said in str(error.value)
+
+
+def test_a_run_is_tagged_and_says_each_event(small: Path) -> None:
+    code, out, err = plait(small, "run", "small", "--tag", "first", "--verbose")
+    assert code == 0 and out.endswith("two  2\n")
+    words = [line.split()[1] for line in err.splitlines()]
+    assert words == ["RunStarted", "Started", "Finished", "Started", "Finished", "RunFinished"]
+    assert "Started node=one" in err and "status=done" in err
+    assert plait(small, "tag").out.splitlines()[1].startswith("first ")
+    assert plait(small, "run", "small", "--tag", "x", "--no-store").code == 2
+    assert plait(small, "run", "small", "-q", "-v").code == 2
+
+
+def test_what_failed_in_a_run_is_shown_alone(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(ONE.replace("return n", "raise ValueError('no rows')"))
+    assert plait(tmp_path, "run", "bad").code == 1
+    shown = plait(tmp_path, "show", "last", "--failed").out
+    assert shown.startswith("one failed: ValueError: no rows") and "Traceback" in shown and "two" not in shown
+    assert [one["node"] for one in json.loads(plait(tmp_path, "show", "last", "--failed", "--json").out)["nodes"]] == [
+        "one"
+    ]
+    (tmp_path / "small.py").write_text(ONE)
+    plait(tmp_path, "run", "small")
+    assert "nothing failed in the run" in plait(tmp_path, "show", "last", "--failed").out
+
+
+@pytest.mark.parametrize("words, wanted", [("plait pl", ["plan"]), ("plait run --keep", ["--keep-going"])])
+def test_bash_completes_commands_and_options(tmp_path: Path, words: str, wanted: list[str]) -> None:
+    program = tmp_path / "plait"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m plait "$@"\n')
+    program.chmod(0o755)
+    said = words.split()
+    script = (
+        f'eval "$(_PLAIT_COMPLETE=bash_source plait)"; COMP_WORDS=({words}); COMP_CWORD={len(said) - 1}; '
+        f'$(complete -p plait | sed "s/.*-F \\([^ ]*\\).*/\\1/") plait; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    )
+    script = script.replace("$(complete -p plait | sed", "run=$(complete -p plait | sed").replace(
+        '") plait; printf', '"); $run plait; printf'
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    made = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert made.stdout.split() == wanted, made.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash_source", "zsh_source", "fish_source", "source_bash"])
+def test_the_script_of_completion_is_printed(shell: str) -> None:
+    environment = {**os.environ, "_PLAIT_COMPLETE": shell}
+    made = subprocess.run([sys.executable, "-m", "plait"], env=environment, capture_output=True, text=True, timeout=60)
+    assert made.returncode == 0 and "_PLAIT_COMPLETE" in made.stdout, made.stdout + made.stderr

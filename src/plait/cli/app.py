@@ -1,5 +1,6 @@
 """What the command line takes: options, arguments and their help. What is done with them is in `commands.py`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +15,6 @@ from plait.cli.telling import Exit, out, told
 app = typer.Typer(
     name="plait",
     help="Typed functions become a graph; the graph runs anywhere, and does no work twice.",
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -61,14 +61,22 @@ def run(
     ] = None,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Run whatever can be run, after a failure.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no report: results only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="A line on stderr for each event.")] = False,
+    tag: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name the run, so that no clean-up takes its results.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make what is not known yet."""
+    if quiet and verbose:
+        raise typer.BadParameter("give --quiet or --verbose, not both")
+    if tag is not None and no_store:
+        raise typer.BadParameter("--tag names a run in a store; leave out --no-store")
     selection = _selection(pipeline, target, set_, config, seed, store, no_store)
     how: dict[str, Any] = {"executor": executor, "workers": workers, "fail": "keep-going" if keep_going else None}
     with told():
         how["limits"] = commands.limits(limit)
-        commands.run(selection.with_options(how), quiet=quiet, as_json=json)
+        commands.run(selection.with_options(how), quiet=quiet, verbose=verbose, tag=tag, as_json=json)
 
 
 @app.command()
@@ -205,11 +213,12 @@ def show(
     node: Annotated[str | None, typer.Argument(metavar="[NODE]", show_default=False)] = None,
     store: Store = None,
     log: Annotated[bool, typer.Option("--log", help="What the node printed and logged.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only what failed in the run, and why.")] = False,
     json: Json = False,
 ) -> None:
     """Show what became of a run, the value of a node, or what a node printed."""
     with told():
-        history.show(what, node, store, log=log, as_json=json)
+        history.show(what, node, store, log=log, failed=failed, as_json=json)
 
 
 @app.command()
@@ -248,6 +257,10 @@ def _selection(
 
 def main() -> None:
     """The entry point."""
+    asked = os.environ.get("_PLAIT_COMPLETE", "")
+    shell, _, verb = asked.partition("_")
+    if verb in ("source", "complete"):  # `bash_source`, as the documentation of click says it; typer says `source_bash`
+        os.environ["_PLAIT_COMPLETE"] = f"{verb}_{shell}"
     try:
         app(prog_name="plait")
     except Exit as end:

@@ -3,26 +3,30 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from plait import configuration
+from plait import configuration, upkeep
 from plait.cli.loading import loaded
 from plait.cli.telling import Exit, failed, out, say
 from plait.core.sources import outputs
 from plait.errors import NodeFailed, ParameterError, PlaitError
 from plait.history.nodes import one_line
 from plait.pipeline import Pipeline
+from plait.runtime.events import RunEvent
 from plait.runtime.listening import Listener
 from plait.runtime.plan import why
 from plait.runtime.run import Run
+from plait.settings import DEFAULT
 from plait.show.progress import progress
 from plait.show.tally import Tally
 from plait.show.values import brief
 from plait.yaml12 import plain
 
+_LONGEST = 120  # characters of a field of an event
 _SMALL = 256 * 1024  # bytes, up to which a result is read to be printed
 
 
@@ -78,10 +82,10 @@ def limits(said: Sequence[str] | None) -> dict[str, Any] | None:
     return {name.strip(): plain(configuration.value(text)) for name, _, text in (one.partition("=") for one in said)}
 
 
-def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
+def run(selection: Selection, *, quiet: bool, as_json: bool, verbose: bool = False, tag: str | None = None) -> None:
     """Runs; prints the report and the small results."""
     pipeline, tally = selection.pipeline(), Tally()
-    listeners: list[Listener] = [tally, *([] if quiet else progress(sentence=False))]
+    listeners: list[Listener] = [tally, *([say_event] if verbose else [] if quiet else progress(sentence=False))]
     try:
         outcome = pipeline.run(*selection.targets, listeners=listeners, **selection.options)
     except NodeFailed as failure:
@@ -94,6 +98,8 @@ def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
         say(f"\n{said}" if sys.stderr.isatty() else said)  # below the ^C that the terminal has put there
         raise Exit(130) from None
     tally.look()
+    if tag is not None:
+        upkeep.tag(outcome.id, tag, store=selection.options.get("store", pipeline._options.get("store", DEFAULT)))
     for one, handled in _failures(outcome):
         where = f"its traceback: plait show {outcome.id} {one.node}"
         say(f"{one_line(str(one))} (handled; {where})" if handled else f"{failed(one)}\n")
@@ -107,6 +113,17 @@ def run(selection: Selection, *, quiet: bool, as_json: bool) -> None:
             out(f"{name}{text}")
     if not outcome.ok:
         raise Exit(1)
+
+
+def say_event(event: RunEvent) -> None:
+    """Print an event of a run as a line on stderr."""
+    fields = (f"{name}={_short(value)}" for name, value in event._asdict().items())
+    say(f"{datetime.now(UTC).astimezone():%H:%M:%S} {type(event).__name__} {' '.join(fields)}")
+
+
+def _short(value: Any) -> str:
+    text = one_line(value if isinstance(value, str) else f"{len(value)}" if isinstance(value, tuple) else repr(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _failures(outcome: Run[Any]) -> list[tuple[NodeFailed, bool]]:

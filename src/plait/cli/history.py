@@ -61,21 +61,29 @@ def runs(where: str | None, store: str | None, limit: int, *, as_json: bool) -> 
         out(f"no runs{'' if pipeline is None else f' of {pipeline}'} yet in {place.name}")
 
 
-def show(what: str, node: str | None, store: str | None, *, log: bool = False, as_json: bool = False) -> None:
+def show(
+    what: str, node: str | None, store: str | None, *, log: bool = False, failed: bool = False, as_json: bool = False
+) -> None:
     """Print what became of a run, the value of a node, or what a node printed and logged."""
     by_id = is_run(what)
     if log and node is None:
         raise PlaitError(f"show {what} --log: say of which node: show {what} NODE --log")
     if not by_id and node is None:
         raise PlaitError(f"show {what}: say which node: show {what} NODE; or a run by its id (see `plait runs`)")
+    if failed and (node is not None or not by_id):
+        raise PlaitError("show --failed: give a run by its id, or last, and no node")
     pipeline = None if by_id else loaded(what).name
     place = open_place(store)
     try:
         row = found_run(place, what) if by_id else _latest(place, str(pipeline), str(node))
         if log or as_json or node is not None or failed_nodes(row):
             row = joined(row, place.store.blobs)
+        if failed:
+            row = row._replace(nodes=tuple(failed_nodes(row)))
         if as_json:
             out(_json_of(row, node))
+        elif failed:
+            out("\n\n".join(map(_of_failed, row.nodes)) or f"nothing failed in the run {row.id}")
         elif node is None:
             out(_of_run(row, place.ledger))
         elif log:
