@@ -235,8 +235,8 @@ def _say_if_long(began: float, node: Node) -> None:
         RuntimeWarning,
         f"{node.name} has waited {_LONG:.0f} s for {', '.join(names[:5]) or 'another step'} of another run, since "
         f"one of the two changes what the whole process shares (random state, or numeric threads) and so runs alone. "
-        f"If that step waits for this run, both wait for ever: run the pipeline in the step's own thread, or in one that "
-        f'it starts. To let both run at once, give the step a seed: Seed, or @step(executor="processes")',
+        f"If that step waits for this run, both wait for ever: run the pipeline in the step's own thread, or in one "
+        f'that it starts. To let both run at once, give the step a seed: Seed, or @step(executor="processes")',
     )
 
 

@@ -11,11 +11,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.core.definition import Definition
 from plait.core.graph import Node
 from plait.core.seeds import derive
+from plait.runtime.first_imports import looking_on
 from plait.runtime.naming import Naming
 from plait.runtime.resolve import Surface
 
@@ -23,7 +25,7 @@ _DRAWS_FROM_TORCH = frozenset({"torch", "torchvision", "lightning", "pytorch-lig
 
 _seen: weakref.WeakSet[Definition] = weakref.WeakSet()  # steps that were looked at in this process
 
-_NOTHING: AbstractContextManager[Sequence[str]] = nullcontext(())
+NOTHING: AbstractContextManager[Sequence[str]] = nullcontext(())
 
 Restore: TypeAlias = Callable[[], None]
 
@@ -54,13 +56,43 @@ def seeded(shared: Shared) -> Iterator[None]:
     >>> with seeded(one):
     ...     assert random.random() == first
     """
-    restores = [_python(shared.seed), _numpy(shared.seed, load=bool(shared.packages))]
-    if torch := _module("torch", load=not shared.packages.isdisjoint(_DRAWS_FROM_TORCH)):
-        restores.append(_torch(torch, shared.seed))
+    generators = _Seeded(shared)
     try:
-        yield
+        with looking_on(generators):
+            yield
     finally:
-        for restore in restores:
+        generators.restore()
+
+
+class _Seeded:
+    """The shared generators while they go on from a seed; what a first import draws is put back."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._seed = shared.seed
+        _module("numpy.random", load=bool(shared.packages))  # before anything is seeded, since an import may draw
+        _module("torch", load=not shared.packages.isdisjoint(_DRAWS_FROM_TORCH))
+        self._before: dict[str, Restore] = {}
+        self._within: dict[str, Restore] = {}
+        self._seed_new()
+
+    def _seed_new(self) -> None:
+        """Seeds those that were not there yet."""
+        for name, state in _generators().items():
+            if name not in self._before:
+                self._before[name] = state()
+                _SEED[name](self._seed)
+
+    def begin_import(self) -> None:
+        self._within = {name: state() for name, state in _generators().items()}
+
+    def end_import(self) -> None:
+        for restore in self._within.values():
+            restore()
+        self._within = {}
+        self._seed_new()
+
+    def restore(self) -> None:
+        for restore in self._before.values():
             restore()
 
 
@@ -71,9 +103,9 @@ def drawing(definition: Definition, naming: Naming) -> AbstractContextManager[Se
     than many a step does, hence the first call only; and other threads may draw, hence the main one only.
     """
     if definition in _seen:
-        return _NOTHING
+        return NOTHING
     if threading.current_thread() is not threading.main_thread() or naming.draws(definition) is not None:
-        return _NOTHING
+        return NOTHING
     _seen.add(definition)
     return _drawing(definition)
 
@@ -81,13 +113,32 @@ def drawing(definition: Definition, naming: Naming) -> AbstractContextManager[Se
 @contextmanager
 def _drawing(definition: Definition) -> Iterator[Sequence[str]]:
     said: list[str] = []
-    before = states()
-    yield said
-    for name in drawn(before, states()):
+    draws = _Draws()
+    with looking_on(draws):
+        yield said
+    for name in draws.found():
         said.append(
             f"{definition.name} drew from {name}, in a way that its code does not show: its result depends on what ran "
             f"before it. Take a seed, as {definition.name}(…, seed: Seed = auto), and hand it on"
         )
+
+
+class _Draws:
+    """What a step draws from, without what its imports do."""
+
+    def __init__(self) -> None:
+        self._before = states()
+        self._drawn: dict[str, None] = {}
+
+    def begin_import(self) -> None:
+        self._drawn.update(dict.fromkeys(drawn(self._before, states())))
+
+    def end_import(self) -> None:
+        self._before = states()
+
+    def found(self) -> list[str]:
+        """The generators that it drew from."""
+        return list(dict.fromkeys([*self._drawn, *drawn(self._before, states())]))
 
 
 def states() -> dict[str, Any]:
@@ -115,25 +166,29 @@ def drawn(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return [name for name, state in before.items() if after[name] != state]
 
 
-def _python(seed: int) -> Restore:
-    state = random.getstate()
-    random.seed(seed)
-    return lambda: random.setstate(state)
+def _generators() -> dict[str, Callable[[], Restore]]:
+    """The shared generators that there are, and for each what notes its state, to go on from there later."""
+    found: dict[str, Callable[[], Restore]] = {"random": _python}
+    if "numpy.random" in sys.modules and hasattr(sys.modules["numpy.random"], "set_state"):
+        found["numpy.random"] = _numpy
+    if "torch" in sys.modules and hasattr(sys.modules["torch"], "manual_seed"):
+        found["torch"] = _torch
+    return found
 
 
-def _numpy(seed: int, *, load: bool) -> Restore:
-    numpy = _module("numpy.random", load=load)
-    if numpy is None:
-        return lambda: None
-    state = numpy.get_state()
-    numpy.seed([seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)])
-    return lambda: numpy.set_state(state)
+def _python() -> Restore:
+    return partial(random.setstate, random.getstate())
 
 
-def _torch(torch: Any, seed: int) -> Restore:
+def _numpy() -> Restore:
+    numpy: Any = sys.modules["numpy.random"]
+    return partial(numpy.set_state, numpy.get_state())
+
+
+def _torch() -> Restore:
+    torch: Any = sys.modules["torch"]
     state = torch.random.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    torch.manual_seed(seed & 0x7FFFFFFFFFFFFFFF)
 
     def restore() -> None:
         torch.random.set_rng_state(state)
@@ -141,6 +196,19 @@ def _torch(torch: Any, seed: int) -> Restore:
             torch.cuda.set_rng_state_all(cuda)
 
     return restore
+
+
+def _seed_numpy(seed: int) -> None:
+    numpy: Any = sys.modules["numpy.random"]
+    numpy.seed([seed >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)])
+
+
+def _seed_torch(seed: int) -> None:
+    torch: Any = sys.modules["torch"]
+    torch.manual_seed(seed & 0x7FFFFFFFFFFFFFFF)
+
+
+_SEED: Mapping[str, Callable[[int], None]] = {"random": random.seed, "numpy.random": _seed_numpy, "torch": _seed_torch}
 
 
 def _module(name: str, *, load: bool) -> Any:

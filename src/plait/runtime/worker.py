@@ -24,7 +24,7 @@ from plait.runtime.environment import surroundings
 from plait.runtime.naming import Told, collecting, warn_once
 from plait.runtime.native_threads import anew, cores, limit
 from plait.runtime.process_lock import alone, at_work, enter_beside, in_the_way, leave_beside
-from plait.runtime.randomness import drawing, seeded, shared_by
+from plait.runtime.randomness import NOTHING, drawing, seeded, shared_by
 from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.traces import Broken, broken
@@ -112,8 +112,18 @@ def perform(
         ambients.clear()
 
 
-def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> _Outcome:
-    """Calls a step with the numeric threads and the random state that it has in every executor."""
+def _called(
+    node: Node,
+    vault: Vault,
+    surface: Surface,
+    arguments: Mapping[str, Any],
+    call: Call,
+    drawn: list[str] | None = None,
+) -> _Outcome:
+    """Calls a step with the numeric threads and the random state that it has in every executor.
+
+    What it drew from although its code does not show it is put into `drawn`, in sentences.
+    """
     shared, count = shared_by(node, vault.naming, surface), cores(node.definition)
     if shared is not None or count > 1:
         with alone(node):
@@ -126,7 +136,13 @@ def _called(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, 
         if in_the_way:
             enter_beside(node)
         limit(1)
-        return _timed(node.definition, arguments, call)
+        looking = NOTHING if drawn is None else drawing(node.definition, vault.naming)
+        if looking is NOTHING or drawn is None:
+            return _timed(node.definition, arguments, call)
+        with looking as said:  # in here, since a step of another run that draws must not run meanwhile
+            outcome = _timed(node.definition, arguments, call)
+        drawn += said
+        return outcome
     finally:
         at_work.pop(me, None)
         if in_the_way:
@@ -147,8 +163,9 @@ def _timed(definition: Definition, arguments: Mapping[str, Any], call: Call) -> 
 def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call) -> _Outcome:
     """Calls a step; the files that it was given must be the same after it, and it should have read no others."""
     given = vault.contents.read_by(node, arguments)
-    with Watch(node.definition, arguments) as watch, drawing(node.definition, vault.naming) as drawn:
-        outcome = _called(node, vault, surface, arguments, call)
+    drawn: list[str] = []
+    with Watch(node.definition, arguments) as watch:
+        outcome = _called(node, vault, surface, arguments, call, drawn)
     if outcome[2] is not None:
         return outcome
     vault.contents.check(node.name, given)
