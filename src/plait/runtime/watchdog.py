@@ -30,6 +30,8 @@ def leash() -> None:
     _leashed = True
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if any(thread.name == "plait-leash" for thread in threading.enumerate()):
+        return  # a worker of ours, which has one that ends its children too
     threading.Thread(target=_watch, args=(os.getppid(),), name="plait-leash", daemon=True).start()
 
 

@@ -21,6 +21,7 @@ from plait.core.sources import Const, Output, outputs
 from plait.core.tuples import new
 from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead
 from plait.runtime.environment import surroundings
+from plait.runtime.main_module import install
 from plait.runtime.naming import Told, collecting, warn_once
 from plait.runtime.native_threads import anew, cores, limit
 from plait.runtime.process_lock import alone, at_work, enter_beside, in_the_way, leave_beside
@@ -274,6 +275,7 @@ def work(bag: bytes, parcel: bytes, call: Call = call) -> Done | Broken:
     try:
         vault = received(bag)
         job = pickle.loads(parcel)  # noqa: S301 - from the process that started us
+        install(job.node.definition)
         with deadline(job.timeout, job.trace):
             return _work(job, vault, call)
     except CodeMismatch:

@@ -16,10 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.errors import CodeMismatch
+from plait.executors.processes.children import below, kill
 from plait.executors.processes.pipes import Pipe
 from plait.executors.processes.setting import folder
 
@@ -54,12 +57,20 @@ class Crash(NamedTuple):
     error: BaseException
 
 
-def serve(argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: bytes) -> None:
+def serve(
+    argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: bytes, main: tuple[str, str] = ("", "")
+) -> None:
     """Does what is said over a pipe, call by call, until its other end is closed.
 
-    This process was started by `parent`, after the time `at`; `key` is what managers know theirs by.
+    This process was started by `parent`, after the time `at`; `key` is what managers know theirs by, and `main` the
+    name and file of the user's `__main__`, which children of `multiprocessing` read.
     """
     sys.argv[:] = argv
+    name, file = main
+    if name:
+        sys.modules["__main__"].__spec__ = ModuleSpec(name, None, origin=file)
+    if file:
+        sys.modules["__main__"].__file__ = file
     pipe = _pipe(ends)
     if key:
         from multiprocessing import current_process
@@ -68,7 +79,7 @@ def serve(argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: b
     _begin(at, parent)
     me = os.getpid()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=pipe.close)  # a child of a step has no part in this
+        os.register_at_fork(after_in_child=partial(_is_child, pipe, me))
     while True:
         try:
             call = pipe.receive()
@@ -78,6 +89,13 @@ def serve(argv: Sequence[str], ends: Sequence[int], at: int, parent: int, key: b
         if os.getpid() != me:  # it came back from the step, as if it were the worker
             os._exit(0)
         pipe.send(answer)
+
+
+def _is_child(pipe: Pipe, parent: int) -> None:
+    """In a child that a step has forked: it has no part in this, and ends with the worker."""
+    pipe.close()
+    if os.getppid() == parent:  # and is no child of a child, which that one may leave behind
+        threading.Thread(target=_ends_with, args=(parent,), name="plait-leash", daemon=True).start()
 
 
 def _pipe(ends: Sequence[int]) -> Pipe:
@@ -143,6 +161,7 @@ def _begin(at: int, parent: int) -> None:
 def _ends_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_GLANCE)
+    kill(list(below(os.getpid())))
     os._exit(1)
 
 

@@ -20,6 +20,7 @@ def setting(environment: Mapping[str, str]) -> Setting:
         folder(),
         tuple(sys.path),
         tuple(sys.argv),
+        main(),
         _limits(),
         _files(),
         _blocked(),
@@ -43,6 +44,14 @@ def folder() -> str:
         return str(Path.cwd())
     except OSError:  # somebody has removed it
         return ""
+
+
+def main() -> tuple[str, str]:
+    """How a child of `multiprocessing` would find `__main__`: the module that it was started as, or its file."""
+    module = sys.modules.get("__main__")
+    name = getattr(getattr(module, "__spec__", None), "name", None)
+    file = getattr(module, "__file__", None)
+    return name if isinstance(name, str) else "", os.path.abspath(file) if isinstance(file, str) else ""
 
 
 def _limits() -> tuple[tuple[str, tuple[int, int]], ...]:

@@ -1,7 +1,8 @@
 """Starts a Python that has nothing of ours but two pipes, and what it is told first.
 
 No fork, which threads would not survive; and the user's `__main__` is not run again, so that a script needs no
-`if __name__ == "__main__"`. It imports from where this process does, and has its arguments and its folder.
+`if __name__ == "__main__"`. It imports from where this process does, and has its arguments and its folder. What a step
+starts with `multiprocessing` finds `__main__` as it would from here: its file is known, though nobody has run it.
 """
 
 import marshal
@@ -14,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from plait.executors.processes.pipes import Pipe
+from plait.executors.processes.setting import main
 
 _STANDARD = 3  # streams
 _FIRST = (
@@ -37,7 +39,7 @@ def started(environment: Mapping[str, str]) -> "tuple[subprocess.Popen[bytes], P
     finally:
         for end in open_ends:
             os.close(end)
-    told = marshal.dumps((list(map(str, sys.path)), list(map(str, sys.argv)), ends, at, os.getpid(), _key()))
+    told = marshal.dumps((list(map(str, sys.path)), list(map(str, sys.argv)), ends, at, os.getpid(), _key(), main()))
     with suppress(OSError):  # it has died, which is seen when it is given work
         assert process.stdin is not None
         with process.stdin:

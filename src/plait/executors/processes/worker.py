@@ -1,6 +1,5 @@
 """One worker process, as the process sees it that started it."""
 
-import os
 import pickle
 import signal
 import threading
@@ -12,6 +11,7 @@ from queue import Empty, SimpleQueue
 from subprocess import Popen, TimeoutExpired
 from typing import Any, NamedTuple
 
+from plait.executors.processes.children import below, kill
 from plait.executors.processes.inside import TOLD, Crash, rest, resumed
 from plait.executors.processes.setting import are_same, modules, setting
 from plait.executors.processes.starting import started
@@ -99,11 +99,9 @@ class Worker:
         with self._lock:
             self._over = True
             if self._process is not None and self._process.poll() is None:
-                below = list(_below(self._process.pid))
+                children = list(below(self._process.pid))
                 self._process.kill()
-                for child in below:
-                    with suppress(OSError):
-                        os.kill(child, signal.SIGKILL)
+                kill(children)
             self._jobs.put(None)
         if wait and self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -191,16 +189,6 @@ class Worker:
         with suppress(ValueError):
             return f"the process ended: {signal.Signals(-code).name}({code})"
         return f"the process ended by the signal {-code}"
-
-
-def _below(process: int) -> Iterator[int]:
-    """What a process has started, and what that has, where the system tells it."""
-    with suppress(OSError):
-        for task in os.listdir(f"/proc/{process}/task"):
-            with open(f"/proc/{process}/task/{task}/children", encoding="ascii") as file:
-                for child in map(int, file.read().split()):
-                    yield child
-                    yield from _below(child)
 
 
 @contextmanager
