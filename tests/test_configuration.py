@@ -286,3 +286,52 @@ def test_paths_of_configuration_are_read_where_they_are(write, monkeypatch, tmp_
     write("c.yaml", "params: {n: 1}")
     monkeypatch.chdir(tmp_path)
     assert modelled.with_config("c.yaml", Path("c.yaml")).parameters["n"] == 1
+
+
+def test_the_schema_takes_nested_keys_short_names_and_fields_as_the_files_do():
+    jsonschema = pytest.importorskip("jsonschema")
+
+    @step
+    def tree(n: int, cfg: Inner = Inner(), depth: int = 3) -> int:  # noqa: B008 - as above
+        return n
+
+    @pipeline
+    def inside(n: int) -> int:
+        return tree(n)
+
+    made = Pipeline("p", [inside.named("active"), fit])
+    good = [
+        {"n": 1, "fit": {"depth": 2, "rounds": 3}},
+        {"n": 1, "fit.depth": 2, "depth": 2},
+        {"n": 1, "active": {"tree": {"depth": 2, "cfg": {"rounds": 2}}}},
+        {"n": 1, "active": {"tree.depth": 2}, "active/tree": {"depth": 2}},
+        {"n": 1, "active/tree.cfg.rounds": 2, "cfg.rounds": 3},
+    ]
+    bad = [{"n": 1, "fit": {"dpth": 2}}, {"n": 1, "fit": {"depth": "x"}}, {"fit": {"depth": 2}}, {"n": 1, "fitt": {}}]
+    for values in good:
+        jsonschema.validate(values, made.schema)
+        made.with_(values).plan(store=None)
+    for values in bad:
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(values, made.schema)
+        with pytest.raises(ParameterError):
+            made.with_(values).plan(store=None)
+
+
+def test_the_yaml_that_the_docs_teach_is_valid_by_the_schema():
+    jsonschema = pytest.importorskip("jsonschema")
+
+    @step
+    def spend(day: str, window: int = 28) -> int:
+        return window
+
+    @step
+    def visits(day: str, window: int = 7) -> int:
+        return window
+
+    page = (Path(__file__).parents[1] / "docs/how-to/parameters-and-config.md").read_text()
+    text = page.partition('Path("base.yaml").write_text("""')[2].partition('"""')[0].replace("... ", "")
+    schema = Pipeline("weekly", [spend, visits]).schema
+    values = parsed(text, "the page")["params"]
+    assert values == {"day": "monday", "visits": {"window": 14}}
+    jsonschema.validate(values, schema)

@@ -35,14 +35,15 @@ def _parameter(graph: Graph, name: str) -> tuple[list[str], list[str]] | None:
     for end in range(len(pieces) - 1, 0, -1):
         address = ".".join(pieces[:end])
         meant = [address] if address in graph.parameters else list(graph.short_names().get(address, ()))
-        if meant and all(any(map(_has_fields, graph.parameters[one].hints)) for one in meant):
+        if meant and all(any(map(has_fields, graph.parameters[one].hints)) for one in meant):
             return meant, pieces[end:]
     return None
 
 
-def _has_fields(hint: Any) -> bool:
+def has_fields(hint: Any) -> bool:
+    """Return whether a type has fields that can be set by their own addresses."""
     if typing.get_origin(hint) is typing.Annotated:
-        return _has_fields(typing.get_args(hint)[0])
+        return has_fields(typing.get_args(hint)[0])
     kind = typing.get_origin(hint) or hint
     return isinstance(kind, type) and (
         is_dataclass(kind)
@@ -123,7 +124,7 @@ def _within(hint: Any, seen: set[int]) -> Iterator[Any]:
     yield hint
     for one in typing.get_args(hint):
         yield from _within(one, seen)
-    if isinstance(hint, type) and _has_fields(hint):
+    if isinstance(hint, type) and has_fields(hint):
         try:
             inner = typing.get_type_hints(hint)
         except Exception:

@@ -9,7 +9,7 @@ from typing import Any
 from plait.core.definition import EMPTY, underlying
 from plait.core.graph import Graph, Parameter
 from plait.core.matching import describe
-from plait.fields import holds
+from plait.fields import has_fields, holds
 from plait.files import Dir, File
 from plait.parameters import adapter
 from plait.secret import Secret
@@ -39,13 +39,53 @@ def schema(graph: Graph, values: Mapping[str, Any], fn: Callable[..., Any] | Non
         "properties": properties,
         "additionalProperties": False,
     }
+    if others := _other_names(graph, properties):
+        made["patternProperties"] = others
     if fn is not None and (doc := inspect.getdoc(fn)):
         made["description"] = doc.partition("\n\n")[0].replace("\n", " ")
-    if required:
-        made["required"] = required
+    if plain_names := [address for address in required if not re.search(r"[./]", address)]:
+        made["required"] = plain_names
+    if len(required) > len(plain_names):  # these can be given in nested keys instead
+        made["allOf"] = [
+            {"anyOf": [{"required": [address]}, {"required": [re.split(r"[./]", address)[0]]}]}
+            for address in required
+            if address not in plain_names
+        ]
     if "$defs" in described:
         made["$defs"] = described["$defs"]
     return made
+
+
+def _other_names(graph: Graph, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else than addresses is taken, by patterns: short names, fields of parameters, and nested keys."""
+    found = {
+        f"^{re.escape(short)}$": properties[addresses[0]]
+        for short, addresses in graph.short_names().items()
+        if short not in properties
+    }
+    for parameter in graph.parameters.values():
+        if any(map(has_fields, parameter.hints)):
+            for name in {parameter.address, parameter.address.rpartition(".")[2]}:
+                found[f"^{re.escape(name)}\\."] = {}
+    return found | _nested(properties)
+
+
+def _nested(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schemas of nested keys: `{spend: {window: 14}}` for `spend.window`, by patterns."""
+    groups: dict[str, dict[str, Any]] = {}
+    for address, one in properties.items():
+        for separator in re.finditer(r"[./]", address):
+            groups.setdefault(address[: separator.start()], {})[address[separator.end() :]] = one
+    return {
+        f"^{re.escape(name)}$": {
+            "type": "object",
+            "properties": inner,
+            "additionalProperties": False,
+            **({"patternProperties": deeper} if (deeper := _nested(inner)) else {}),
+        }
+        for name, inner in groups.items()
+        if name not in properties
+    }
 
 
 def _described(graph: Graph) -> dict[str, Any]:
