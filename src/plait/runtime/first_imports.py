@@ -5,6 +5,7 @@ must make no difference. So a finder stands before the others on `sys.meta_path`
 not imported yet, finds nothing itself, and lets those who look on at a step know when an import begins and ends.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -117,5 +118,17 @@ def _find(name: str, path: Sequence[str] | None, target: ModuleType | None) -> M
                 return spec
     return None
 
+
+def _in_child() -> None:
+    """A forked child has one thread."""
+    me = get_ident()
+    for thread in [*_onlookers]:
+        if thread != me:
+            del _onlookers[thread]
+    _importing.intersection_update({me})
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 _FINDER = _Finder()

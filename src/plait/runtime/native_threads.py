@@ -84,11 +84,29 @@ def limited() -> Iterator[None]:
             if not _runs:
                 _put_back(_of_process, _found)
                 _last = (0, _last[1] + 1)
-                for name, value in _environment.items():
-                    if value is None:
-                        os.environ.pop(name, None)
-                    else:
-                        os.environ[name] = value
+                _restore_environment()
+
+
+def _restore_environment() -> None:
+    for name, value in _environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _in_child() -> None:
+    """Runs of other threads do not go on in a forked child; what libraries use is put back after its next run."""
+    global _lock, _runs, _last
+    _lock = threading.Lock()
+    others, _runs = _runs, getattr(_here, "runs", 0)
+    if others and not _runs:
+        _restore_environment()
+        _last = (0, _last[1] + 1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def _put_back(libraries: Callable[[], list[Any]], found: dict[str, int]) -> None:
