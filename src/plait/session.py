@@ -255,6 +255,7 @@ class Session:
             status = "failed" if state.failures.keys() - state.attempted else "done"
         except NodeFailed as failure:
             status, said, failure.run = "failed", str(failure), run
+            failure.__traceback__ = None  # the frames of plait below this one say nothing to a reader
             raise
         except Exception as error:
             status, said = "failed", error_message(error)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 import urllib.error
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -519,3 +520,10 @@ def test_a_traceback_begins_with_the_step(executor, one):
     assert first.endswith(f"in {one.name}")
     assert "concurrent" not in text
     assert "asyncio" not in text.partition("\n")[2].partition("\n")[0]
+
+
+def test_a_failed_run_shows_no_frames_from_within_plait():
+    with pytest.raises(NodeFailed) as failed:
+        Pipeline("p", [fails_with]).run(n=1, store=None, listeners=[])
+    names = [frame.name for frame in traceback.extract_tb(failed.value.__traceback__)]
+    assert set(names[1:]) == {"run"}
