@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, ClassVar
 from plait.core.values import Stream
 
 ORDER = 90
+_SAFE_LIMIT = 5000  # of recursion: up to here the pickler in C needs less stack than a thread has
 _NO_NAME = (pickle.PicklingError, AttributeError, TypeError)  # of a lambda or a local class, which no name leads to
 
 
@@ -74,6 +75,17 @@ def _exactly(file: BinaryIO, size: int) -> bytearray:
 
 def _again(value: Any) -> Any:
     """A copy for this process, where a class is what it is: to write it whole costs far more than an object."""
+    try:
+        if not _may_overflow():
+            return _again_shallow(value)
+    except (RecursionError, pickle.PicklingError) as error:
+        if not _is_too_deep(error):
+            raise
+    head, raw = _dumps_deep(value, _here_or_by_value)
+    return _loads(head, [bytearray(buffer) for buffer in raw])
+
+
+def _again_shallow(value: Any) -> Any:
     buffers: list[pickle.PickleBuffer] = []
     head = b""
     if type(value).__module__ != "__main__":
@@ -86,7 +98,7 @@ def _again(value: Any) -> Any:
             _Here(file, 5, buffer_callback=buffers.append).dump(value)
             head = file.getvalue()
         except _NO_NAME:
-            head, raw = _dumps(value)
+            head, raw = _dumps_shallow(value)
             return _loads(head, [bytearray(buffer) for buffer in raw])
     return pickle.loads(head, buffers=[bytearray(buffer.raw()) for buffer in buffers])  # noqa: S301 - made here
 
@@ -95,12 +107,16 @@ class _Here(pickle.Pickler):
     """Writes for this process alone: a class as itself, whether or not a name leads to it."""
 
     def reducer_override(self, value: Any, /) -> Any:
-        if isinstance(value, type):
-            value = _as_it_is_now(value)
-        elif not _is_of_main(value):
-            return NotImplemented
-        _here[id(value)] = value
-        return _by_id, (id(value),)
+        return _as_itself(value)
+
+
+def _as_itself(value: Any) -> Any:
+    if isinstance(value, type):
+        value = _as_it_is_now(value)
+    elif not _is_of_main(value):
+        return NotImplemented
+    _here[id(value)] = value
+    return _by_id, (id(value),)
 
 
 _here: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -193,6 +209,16 @@ _OF_MAIN: dict[str, Callable[..., Any]] = {
 
 
 def _dumps(value: Any) -> tuple[bytes, list[memoryview]]:
+    try:
+        if not _may_overflow():
+            return _dumps_shallow(value)
+    except (RecursionError, pickle.PicklingError) as error:
+        if not _is_too_deep(error):
+            raise
+    return _dumps_deep(value, _by_value)
+
+
+def _dumps_shallow(value: Any) -> tuple[bytes, list[memoryview]]:
     buffers: list[pickle.PickleBuffer] = []
     try:
         head = pickle.dumps(value, 5, buffer_callback=buffers.append)
@@ -205,3 +231,47 @@ def _dumps(value: Any) -> tuple[bytes, list[memoryview]]:
         buffers.clear()
         head = cloudpickle.dumps(value, 5, buffer_callback=buffers.append)
     return head, [buffer.raw() for buffer in buffers]
+
+
+def _dumps_deep(value: Any, code: Callable[[Any], Any]) -> tuple[bytes, list[memoryview]]:
+    from plait.core.deep_pickling import DeepPickler
+
+    buffers: list[pickle.PickleBuffer] = []
+    head = DeepPickler(5, buffers.append, code).dumps(value)
+    return head, [buffer.raw() for buffer in buffers]
+
+
+def _may_overflow() -> bool:
+    """Could the pickler in C run out of stack, and end the process, before Python stops it?
+
+    Until Python 3.11 nothing does where a program has raised the limit of recursion.
+    """
+    return sys.version_info < (3, 12) and sys.getrecursionlimit() > _SAFE_LIMIT
+
+
+def _is_too_deep(error: BaseException) -> bool:
+    return isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError)  # as cloudpickle says it
+
+
+def _by_value(value: Any) -> Any:
+    """How a function or class that no name leads to elsewhere is written."""
+    if not isinstance(value, (type, types.FunctionType)):
+        return NotImplemented
+    import cloudpickle
+
+    data = cloudpickle.dumps(value, 5)
+    try:
+        by_name = b"__main__" not in data and data == pickle.dumps(value, 5)
+    except _NO_NAME:
+        by_name = False
+    return NotImplemented if by_name else (read_code, (data,))
+
+
+def _here_or_by_value(value: Any) -> Any:
+    itself = _as_itself(value)
+    return _by_value(value) if itself is NotImplemented else itself
+
+
+def read_code(data: bytes) -> Any:
+    """Return the function or class of a pickle within a pickle. Stored pickles call it, so its name must stay."""
+    return _loads(data, [])
