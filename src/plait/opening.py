@@ -49,6 +49,11 @@ def vault_of(store: Store, graph: Graph, *, strict: bool) -> Vault:
     return Vault(store.blobs, codecs, Naming(codecs, environment, live(), strict=strict), contents)
 
 
+def digest_of(value: Any) -> str:
+    """Return the digest of a plain value, as items of maps are called by it."""
+    return Naming(plugins.codecs(), {}, live(), strict=False).digest(value)
+
+
 def temporary() -> Store:
     """A store that goes with its user."""
     store: Store = plugins.create(

@@ -13,19 +13,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from plait import parameters
-from plait.core.addresses import node_of, parsed
+from plait.core.addresses import by_digest, item_of, label, node_of, parsed, with_item
 from plait.core.definition import Definition, near
 from plait.core.demand import needed, roots, surface
 from plait.core.error_text import error_message
 from plait.core.garbage import paused
 from plait.core.graph import Graph
 from plait.core.resources import amounts
-from plait.core.sources import Source
+from plait.core.sources import Output, Source
 from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, PlaitError, StaleStepWarning
 from plait.files import shown
 from plait.history.bulk import split
-from plait.opening import beside, executors_of, opened, process_with, temporary, vault_of
+from plait.opening import beside, digest_of, executors_of, opened, process_with, temporary, vault_of
 from plait.past import drawn, recounted
 from plait.ports import Blobs, Ledger, RunRow, Store
 from plait.runtime.environment import environment
@@ -324,11 +324,22 @@ def _sources(graph: Graph, targets: Sequence[Any]) -> Iterator[Source]:
         if isinstance(target, Step):
             yield graph.all_of(use_of(graph, target))
         elif isinstance(target, str):
-            yield graph.source(target)
+            source = graph.source(target)
+            if type(source) is Output and "[" in source.node:
+                source = source._replace(node=_node_of_item(graph, source.node))
+            yield source
         elif isinstance(getattr(target, "name", None), str):
             yield graph.source(target.name)
         else:
             raise GraphError(f"{target!r} is no target: give names of nodes, or steps; parameters go by name: x=...")
+
+
+def _node_of_item(graph: Graph, name: str) -> str:
+    """Return the node of an item that is written as its text, and called by its digest: `fit[west, far]`."""
+    node, item = node_of(name), item_of(name) or ""
+    if item[:1] in ("#", "'") or label(item) is not None or len(graph.axes(node)) != 1:
+        return name
+    return with_item(node, [by_digest(digest_of(item))])
 
 
 def _given(graph: Graph, given: Mapping[Any, Any]) -> dict[str, Any]:

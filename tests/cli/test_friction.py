@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -180,3 +181,55 @@ def test_the_script_of_completion_is_printed(shell: str) -> None:
     environment = {**os.environ, "_PLAIT_COMPLETE": shell}
     made = subprocess.run([sys.executable, "-m", "plait"], env=environment, capture_output=True, text=True, timeout=60)
     assert made.returncode == 0 and "_PLAIT_COMPLETE" in made.stdout, made.stdout + made.stderr
+
+
+REGIONS = """
+from plait import Pipeline, each, pipeline, step
+
+@step
+def fit(region: str) -> str:
+    if region.startswith("west"):
+        raise ValueError("no rows")
+    return region.upper()
+
+@pipeline
+def regions(names: list[str] = ["west, far", "north, near", "1", "east"]) -> list[str]:
+    return fit.map(each(names))
+"""
+
+
+def test_every_name_of_an_item_that_is_printed_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "areas.py").write_text(REGIONS)
+    said = plait(tmp_path, "run", "areas", "--keep-going").err
+    for name in ("fit[west, far]", re.search(r"fit\[#\w+\]", plait(tmp_path, "show", "last").out)[0]):
+        assert "no rows" in plait(tmp_path, "show", "last", name).err
+    printed = re.findall(r"(fit\[.*?\]):", said)
+    assert printed and all("no rows" in plait(tmp_path, "show", "last", name).err for name in printed)
+    assert "ValueError: no rows" in plait(tmp_path, "reproduce", "last", "fit[west, far]").err
+    assert "no rows" in plait(tmp_path, "explain", "last", "fit[west, far]").out
+    assert "NORTH, NEAR" in plait(tmp_path, "show", "last", "fit[north, near]").out
+    assert "1" in plait(tmp_path, "show", "last", "fit[1]").out
+    assert plait(tmp_path, "plan", "areas", "-t", "fit[north, near]").out.count("hit") == 2
+    assert "fit[#" in plait(tmp_path, "plan", "areas", "-t", "fit[north, near]").out
+    assert "up to date" in plait(tmp_path, "explain", "areas", "fit[north, near]").out
+    assert plait(tmp_path, "show", "last", "fit[south, near]").code == 1
+
+
+def test_every_name_of_a_failure_reads_its_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "areas_too.py").write_text(REGIONS)
+    monkeypatch.syspath_prepend(tmp_path)
+    from areas_too import regions
+
+    from plait import GraphError, NodeFailed
+
+    run = regions.run(store=tmp_path, fail="keep-going", listeners=[])
+    for one in run.failures:
+        with pytest.raises(NodeFailed):
+            run[one.where]
+    for one in (run, *regions.runs(store=tmp_path)):
+        assert one["fit[north, near]"] == "NORTH, NEAR" and one["fit[1]"] == "1" and one["fit[east]"] == "EAST"
+        assert one.node("fit[west, far]").state == "failed"
+        with pytest.raises(NodeFailed):
+            one["fit[west, far]"]
+        with pytest.raises(GraphError, match="has no item south, near"):
+            one["fit[south, near]"]

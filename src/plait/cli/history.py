@@ -20,10 +20,11 @@ from plait.files.urls import shown as without_secrets
 from plait.history.bulk import joined, whole_text
 from plait.history.nodes import NodeRun
 from plait.history.reading import failed_nodes, nodes_json, run_json
-from plait.opening import opened
+from plait.opening import digest_of, opened
 from plait.ports import Ledger, RunRow, Store
 from plait.runtime.contents import Contents
 from plait.runtime.naming import Naming
+from plait.runtime.reading import by_text
 from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
 from plait.settings import DEFAULT
@@ -78,6 +79,7 @@ def show(
         row = found_run(place, what) if by_id else _latest(place, str(pipeline), str(node))
         if log or as_json or node is not None or failed_nodes(row):
             row = joined(row, place.store.blobs)
+        node = None if node is None else by_text(node, {one.name for one in row.nodes}, digest_of)
         if failed:
             row = row._replace(nodes=tuple(failed_nodes(row)))
         if as_json:
@@ -103,7 +105,8 @@ def explain(what: str, node: str, store: str | None) -> None:
     """Prints why a node ran in a run, or was a hit in it."""
     place = open_place(store)
     try:
-        out(recounted(found_run(place, what), node, place.ledger, None))
+        row = found_run(place, what)
+        out(recounted(row, by_text(node, {one.name for one in row.nodes}, digest_of), place.ledger, None))
     finally:
         place.ledger.close()
 
@@ -141,6 +144,7 @@ def _latest(place: Place, pipeline: str, node: str) -> RunRow:
 
 def _nodes(row: RunRow, address: str) -> list[NodeRun]:
     """The node that an address is of, or of a part of which it is; of a mapped one, all its items."""
+    address = by_text(address, {one.name for one in row.nodes}, digest_of)
     node, item, part = parsed(address)
     name = address if part is None else address.removesuffix(f".{part}")
     found = [one for one in row.nodes if one.name == address] or [one for one in row.nodes if one.name == name]

@@ -15,7 +15,8 @@ from plait.core.records import Record
 from plait.core.step import Step
 from plait.core.step import step as as_step
 from plait.errors import ArtifactLost, PlaitError
-from plait.opening import vault_of
+from plait.opening import digest_of, vault_of
+from plait.runtime.reading import by_text
 from plait.runtime.replay import FAILURE, key, replayed
 from plait.runtime.traces import format_traceback
 from plait.show.values import brief
@@ -26,6 +27,7 @@ def reproduce(run: str, node: str, store: str | None, *, debug: bool) -> None:
     place = open_place(store)
     try:
         row = found_run(place, run)
+        node = by_text(node, {one.name for one in row.nodes}, digest_of)
         record = _record(place, row.id, node, [one.name for one in row.nodes if one.state == "failed"])
     finally:
         place.ledger.close()

@@ -1,9 +1,9 @@
 """From what somebody asks of a run that is over to the nodes of that run: all items of a map, or one of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from plait.core.addresses import by_digest, item_of, label, node_of, with_item
+from plait.core.addresses import by_digest, item_of, label, node_of, parsed, with_item
 from plait.core.agenda import Because
 from plait.core.definition import near
 from plait.core.extents import Piece
@@ -33,6 +33,25 @@ def check_run(state: State, node: str) -> None:
         raise PlaitError(f"{node} was not run, because {state.because[node]} failed")
     if node in state.unchosen:
         raise PlaitError(f"{node} was not run, because {state.unchosen[node]}")
+
+
+def _shown(item: object) -> str:
+    return ", ".join(map(str, item if isinstance(item, tuple) else (item,)))
+
+
+def by_text(name: str, known: Container[str], digest: Callable[[Any], str]) -> str:
+    """Return a node whose item is written as its text, as it is called: `fit[west, far]` is `fit[#bb5a0cc10d30]`.
+
+    A text with a comma or a bracket is called by its digest. Returns the name as it is where no such node is known.
+    """
+    item = item_of(name)
+    if item is None or name in known:
+        return name
+    called = with_item(node_of(name), [label(item) or by_digest(digest(item))])
+    part = parsed(name).part
+    if called not in known:
+        return name
+    return called if part is None else f"{called}.{part}"
 
 
 class Reading:
@@ -71,6 +90,16 @@ class Reading:
             name = written if written in self._state.states else name
         self.check_item(name)
         return Output(name, part)
+
+    def known(self, name: str) -> str:
+        """Return the node of this run that a name means, also where the item is written as a `Failure` shows it."""
+        wanted = item_of(name)
+        if wanted is None or name in self._state.states:
+            return name
+        for one in self._state.states:
+            if node_of(one) == node_of(name) and _shown(self.item(one)) == wanted:
+                return one
+        return by_text(name, self._state.states, self._digest)  # of an earlier run, whose items are not at hand
 
     def check_item(self, name: str) -> None:
         """Raises `GraphError` for an item that a map of this run does not have, `PlaitError` if the map was not run."""

@@ -197,7 +197,10 @@ class Run(Generic[R_co]):
 
     def _source(self, key: Any) -> Source:
         if isinstance(key, str):
-            return self._graph.source(key)
+            source = self._graph.source(key)
+            if type(source) is Output and "[" in source.node:
+                return Output(self._reading.known(source.node), source.part)
+            return source
         if isinstance(key, tuple) and key:
             node, *items = key
             return self._reading.one(use_of(self._graph, node) if isinstance(node, Step) else node, items)
