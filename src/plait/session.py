@@ -300,7 +300,8 @@ def _finished(row: RunRow, status: str, said: str, state: State, blobs: Blobs) -
 class _Failures:
     """Keeps what failed while the run goes on, so that it is known if the run is killed.
 
-    Each row has all failures until then, so that only every fourth of very many is worth another row.
+    Each row has all failures until then. So that very many do not make very many long rows, the next one is written
+    when there are a quarter more.
     """
 
     def __init__(self, row: RunRow, state: State, ledger: Ledger, blobs: Blobs) -> None:

@@ -10,7 +10,7 @@ import typer
 from plait.cli import accepting, auditing, commands, history, keys, reproducing
 from plait.cli import store as store_commands
 from plait.cli.commands import Selection
-from plait.cli.telling import Exit, out, told
+from plait.cli.telling import Exit, command_is_all, out, told
 
 app = typer.Typer(
     name="plait",
@@ -74,7 +74,7 @@ def run(
         raise typer.BadParameter("--tag names a run in a store; leave out --no-store")
     selection = _selection(pipeline, target, set_, config, seed, store, no_store)
     how: dict[str, Any] = {"executor": executor, "workers": workers, "fail": "keep-going" if keep_going else None}
-    with told():
+    with told(as_json=json):
         how["limits"] = commands.limits(limit)
         commands.run(selection.with_options(how), quiet=quiet, verbose=verbose, tag=tag, as_json=json)
 
@@ -92,7 +92,7 @@ def plan(
 ) -> None:
     """Say what a run would do, and why; run nothing."""
     selection = _selection(pipeline, target, set_, config, seed, store, no_store)
-    with told():
+    with told(as_json=json):
         commands.plan(selection, as_json=json)
 
 
@@ -166,7 +166,7 @@ def audit(
     if all_ and sample is not None:
         raise typer.BadParameter("give --sample or --all, not both")
     few = selection.with_options({"sample": sample})
-    with told():
+    with told(as_json=json):
         auditing.audit(few._replace(options={**few.options, "sample": None}) if all_ else few, as_json=json)
 
 
@@ -203,7 +203,7 @@ def runs(
     json: Json = False,
 ) -> None:
     """List earlier runs, newest first."""
-    with told():
+    with told(as_json=json):
         history.runs(pipeline, store, limit, as_json=json)
 
 
@@ -217,7 +217,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show what became of a run, the value of a node, or what a node printed."""
-    with told():
+    with told(as_json=json):
         history.show(what, node, store, log=log, failed=failed, as_json=json)
 
 
@@ -257,6 +257,7 @@ def _selection(
 
 def main() -> None:
     """The entry point."""
+    command_is_all()
     asked = os.environ.get("_PLAIT_COMPLETE", "")
     shell, _, verb = asked.partition("_")
     if verb in ("source", "complete"):  # `bash_source`, as the documentation of click says it; typer says `source_bash`

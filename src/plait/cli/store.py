@@ -27,7 +27,7 @@ def du(
     json: Json = False,
 ) -> None:
     """Say what results take, and how much of it no clean-up would touch."""
-    with told():
+    with told(as_json=json):
         upkeep.usage(by, store, now=time.time(), as_json=json)
 
 
@@ -45,14 +45,14 @@ def gc(
     json: Json = False,
 ) -> None:
     """Remove results that nobody used for long; safe while pipelines run."""
-    with told():
+    with told(as_json=json):
         upkeep.collect(age, size, grace, store, dry_run=dry_run, as_json=json)
 
 
 @app.command()
 def check(store: Store = None, json: Json = False) -> None:
     """Read every byte, mend what is damaged, and say what was found. Exit code 1 if something was."""
-    with told():
+    with told(as_json=json):
         upkeep.check(store, as_json=json)
 
 
@@ -66,7 +66,7 @@ def rebuild(store: Store = None) -> None:
 @app.command()
 def doctor(store: Store = None, json: Json = False) -> None:
     """Look at disk, permissions, clocks and leavings; say what to do. Exit code 1 if something is wrong."""
-    with told():
+    with told(as_json=json):
         upkeep.doctor(store, as_json=json)
 
 

@@ -13,13 +13,16 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
 from plait.cli.loading import BrokenModuleError
 from plait.core.error_text import describe_error, error_message
 from plait.errors import NodeFailed, ParameterError, PlaitError
 from plait.runtime.traces import format_traceback, is_users
+
+_STDOUT, _STDERR = 1, 2
 
 
 class Exit(Exception):  # noqa: N818 - it is no error
@@ -30,12 +33,54 @@ class Exit(Exception):  # noqa: N818 - it is no error
         self.code = code
 
 
+_results: TextIO | None = None  # where `out` writes, if that is not `sys.stdout`
+_ends = False  # does this process end with the command?
+
+
+def command_is_all() -> None:
+    """Say that this process ends with its command, so that nothing that it changed need be as it was."""
+    global _ends
+    _ends = True
+
+
 @contextmanager
-def told() -> Iterator[None]:
-    """Whatever is raised within is said, and becomes an `Exit`."""
+def results_only() -> Iterator[None]:
+    """Let nothing reach stdout but what `out` writes: what else is printed there goes to stderr.
+
+    So does what native code writes to the file descriptor, and what worker processes do, which inherit it; and, where
+    the process ends with the command, what is printed while it ends.
+    """
+    global _results
+    real, saved = sys.stdout, -1
+    with suppress(OSError, ValueError, AttributeError):  # none, or one that is no file
+        if real.fileno() == _STDOUT:
+            real.flush()
+            saved = os.dup(_STDOUT)
+            os.dup2(_STDERR, _STDOUT)
+    _results = real if saved < 0 else os.fdopen(saved, "w", encoding=real.encoding, errors=real.errors)
     try:
-        yield
-        sys.stdout.flush()
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        ours, _results = _results, None
+        if saved >= 0:
+            with suppress(OSError):  # a reader that has gone
+                ours.flush()
+            with suppress(OSError, ValueError):
+                real.flush()
+            if not _ends:
+                os.dup2(saved, _STDOUT)
+            with suppress(OSError):
+                ours.close()
+
+
+@contextmanager
+def told(*, as_json: bool = False) -> Iterator[None]:
+    """Whatever is raised within is said, and becomes an `Exit`; with `as_json`, stdout holds JSON and nothing else."""
+    try:
+        with results_only() if as_json else nullcontext():
+            yield
+            (_results or sys.stdout).flush()
     except Exit:
         raise
     except NodeFailed as failure:
@@ -70,7 +115,7 @@ def say(text: str) -> None:
 
 def out(text: object) -> None:
     """A result, on stdout."""
-    sys.stdout.write(f"{text}\n")
+    (_results or sys.stdout).write(f"{text}\n")
 
 
 def failed(failure: NodeFailed) -> str:
