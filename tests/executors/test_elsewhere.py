@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import joblib
 import numpy as np
 import pytest
 
@@ -60,6 +61,19 @@ def test_a_pool_of_the_clients_own_will_do_too(cluster, tmp_path):
     with distributed.Client(cluster, set_as_default=False) as client:
         run = PIPELINE.run(n=10, store=tmp_path, listeners=[], executor=client.get_executor(pure=False), workers=2)
         assert run["where"] != os.getpid()
+
+
+def test_dask_is_a_backend_of_joblib_too(cluster, tmp_path):
+    @step
+    def fails(noise: np.ndarray) -> int:
+        raise LookupError("not there")
+
+    with distributed.Client(cluster):
+        with joblib.parallel_config(backend="dask"):
+            pipeline = Pipeline("p", [noise, where, total, fails])
+            run = pipeline.run(n=10, store=tmp_path, listeners=[], executor="joblib", fail="keep-going")
+    assert run["where"] != os.getpid()
+    assert "LookupError" in str(run.failures[0]), "an error comes back too"
 
 
 def test_interrupts_of_the_terminal_do_not_reach_workers_from_their_start():
