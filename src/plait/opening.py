@@ -13,6 +13,7 @@ from plait.errors import ParameterError
 from plait.files.urls import is_url
 from plait.ports import Executor, Store
 from plait.runtime.contents import Contents
+from plait.runtime.library_settings import Settings
 from plait.runtime.naming import Naming
 from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
@@ -46,7 +47,8 @@ def vault_of(store: Store, graph: Graph, *, strict: bool) -> Vault:
     environment = {name: os.environ[name] for name in sorted(declared) if name in os.environ}
     contents = Contents(store.blobs)
     codecs = contents.bound(plugins.codecs())
-    return Vault(store.blobs, codecs, Naming(codecs, environment, live(), strict=strict), contents)
+    naming = Naming(codecs, environment, live(), strict=strict, settings=Settings())
+    return Vault(store.blobs, codecs, naming, contents)
 
 
 def digest_of(value: Any) -> str:

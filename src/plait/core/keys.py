@@ -7,9 +7,9 @@
 
 What a node is called, where it stands, which executor ran it and how often it was tried are not in it, but for a seed,
 which comes from the node's name. A step whose code draws from random state that its process shares asks for one too:
-that state is seeded for it. An argument's
-digest is that of the *value*, not of what made it: a step that is changed and gives the same value stops the work
-there (early cutoff).
+that state is seeded for it. Settings of libraries that the program has changed are arguments that nobody writes down.
+An argument's digest is that of the *value*, not of what made it: a step that is changed and gives the same value stops
+the work there (early cutoff).
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ from plait.errors import InputChanged
 
 _SHARED = (Const, Output, Param)  # of whose content it does not matter which node reads it
 SHARED_RANDOM = "random state"  # stands among the arguments; no parameter can be called so
+SETTINGS = "settings of "  # and a library, among the arguments too
 
 
 def key_prefix(definition: Definition, code: Digest, environment: Mapping[str, str | None]) -> bytes:
@@ -59,6 +60,7 @@ class Digests(Protocol):
     def const(self, value: Any, /) -> Digest: ...
     def ambient(self, kind: Kind, node: str, /) -> Digest: ...
     def shared_random(self, node: Node, /) -> Digest | None: ...
+    def settings(self, node: Node, /) -> Sequence[tuple[str, Digest]]: ...
 
 
 def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
@@ -78,6 +80,7 @@ def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
     shared = known.shared_random(node)
     if shared is not None:
         given.append((SHARED_RANDOM, shared))
+    given += known.settings(node)
     return given
 
 
@@ -110,7 +113,7 @@ def _columns(nodes: Sequence[Node], known: Digests) -> list[list[tuple[str, Dige
         else:
             rows = zip(nodes, column, strict=True)
             columns.append([(name, source_digest(source, node.name, known)) for node, (_, source) in rows])
-    return columns
+    return columns + [[named] * len(nodes) for named in known.settings(nodes[0])]
 
 
 def source_digest(source: Source, node: str, known: Digests) -> Digest:

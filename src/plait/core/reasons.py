@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from plait.core.digest import Digest
 from plait.core.graph import Node
-from plait.core.keys import SHARED_RANDOM
+from plait.core.keys import SETTINGS, SHARED_RANDOM
 from plait.core.records import Record
 from plait.core.sources import Ambient, Const, Param, outputs
 
@@ -15,7 +15,7 @@ FAILED = "failed last time"
 class Reason(NamedTuple):
     """One difference, in a word, with the input it is about."""
 
-    word: str  # new, code, input, parameter, constant, seed, time, environment, never kept, too old
+    word: str  # new, code, input, parameter, constant, seed, time, settings, environment, too old, …
     input: str = ""
     before: Record | None = None
     was: str = ""  # the values, as text for people, where the history has them
@@ -64,6 +64,8 @@ def kind_of(node: Node, name: str) -> str:
     """What an input of a node is: input (of another node), parameter, constant, seed or time."""
     if name == SHARED_RANDOM:
         return "seed"
+    if name.startswith(SETTINGS):
+        return "settings"
     match dict(node.inputs).get(name):
         case Ambient(kind):
             return "time" if kind == "now" else "seed"

@@ -1,6 +1,6 @@
 """The digests of a run's inputs, each made once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from plait.core.ambient import Kind
@@ -66,3 +66,6 @@ class InputDigests:
             self._alone.add(node.definition)
             return None
         return digest("shared random", b"%x" % shared.seed)
+
+    def settings(self, node: Node) -> Sequence[tuple[str, Digest]]:
+        return self._naming.settings_of(node.definition) if self._naming.settings.keyed else ()

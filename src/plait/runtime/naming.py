@@ -20,6 +20,7 @@ from plait.core.sources import params as params_of
 from plait.core.values import Values
 from plait.errors import FingerprintError, GraphError, InputChanged, OpaqueCode
 from plait.ports import Codec
+from plait.runtime.library_settings import Library, Settings, used_by
 
 Told: TypeAlias = Sequence[tuple[type[Warning], str]]
 Meeting: TypeAlias = Callable[[str], AbstractContextManager[None]]
@@ -39,9 +40,11 @@ class Naming:
         surroundings: Surroundings,
         *,
         strict: bool,
+        settings: Settings | None = None,
         main: Mapping[str, bytes] | None = None,
     ) -> None:
-        self._made_of = codecs, environment, surroundings, strict
+        self.settings = settings or Settings({})
+        self._made_of = codecs, environment, surroundings, strict, self.settings
         self._surroundings = surroundings
         self._main = main or {}  # in a worker: the names of what `__main__` defines in the process that sent the work
 
@@ -57,6 +60,8 @@ class Naming:
         self._codes: dict[Definition, tuple[Code, bytes]] = {}
         self._homes: dict[Definition, str] = {}
         self._draws: dict[Definition, frozenset[str] | None] = {}
+        self._settings_of: dict[Definition, Sequence[tuple[str, Digest]]] = {}
+        self._changes: dict[Definition, Sequence[Library]] = {}
         self.digest = self._values.digest
         self.digest_of_file = self._values.digest_of_file
         self.parts_digest = self._values.parts_digest
@@ -118,9 +123,24 @@ class Naming:
             return self._draws[definition]
         except KeyError:
             code = self._walk_of(definition)
-            packages = frozenset(part.name for part in code.parts if part.kind == "package")
-            drawn = self._draws[definition] = packages if code.random_state else None
+            drawn = self._draws[definition] = _packages(code) if code.random_state else None
             return drawn
+
+    def settings_of(self, definition: Definition) -> Sequence[tuple[str, Digest]]:
+        """Return name and digest of the settings of libraries that the program has changed, and that a step may use."""
+        try:
+            return self._settings_of[definition]
+        except KeyError:
+            hints = [definition.hints.get(name, Any) for name in definition.input_names]
+            found = self.settings.reaching(_packages(self.code(definition)), hints)
+            return self._settings_of.setdefault(definition, found)
+
+    def may_change(self, definition: Definition) -> Sequence[Library]:
+        """Return the libraries whose settings a step might change."""
+        try:
+            return self._changes[definition]
+        except KeyError:
+            return self._changes.setdefault(definition, used_by(_packages(self._walk_of(definition))))
 
     def _walk_of(self, definition: Definition) -> Code:
         options = definition.options
@@ -142,6 +162,10 @@ class Naming:
                 raise GraphError(message)
             warn_once(OpaqueCode, message)
         return code, key_prefix(definition, code.digest, self._environment)
+
+
+def _packages(code: Code) -> frozenset[str]:
+    return frozenset(part.name for part in code.parts if part.kind == "package")
 
 
 def _follow(main: Mapping[str, bytes], walk: Walk) -> Callable[[object], bytes]:
@@ -169,9 +193,10 @@ def _naming(
     environment: Mapping[str, str],
     surroundings: Surroundings,
     strict: bool,
+    settings: Settings,
     main: Mapping[str, bytes],
 ) -> Naming:
-    return Naming(codecs, environment, surroundings, strict=strict, main=main)
+    return Naming(codecs, environment, surroundings, strict=strict, settings=settings, main=main)
 
 
 def _main_defines() -> dict[str, object]:

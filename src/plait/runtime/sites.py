@@ -168,10 +168,11 @@ class Sites:
 
     def _perform_beside(self, node: Node) -> Done:
         self.work.state.workers[node.name] = here()
-        if self._under is not None:  # this run was started by a step that runs alone
-            with inheriting(self._under):
-                return self.perform(node)
-        return self.perform(node)
+        with self.work.vault.naming.settings.in_thread():
+            if self._under is not None:  # this run was started by a step that runs alone
+                with inheriting(self._under):
+                    return self.perform(node)
+            return self.perform(node)
 
     def kill(self, future: "Future[Done]", running: Running) -> None:
         """Ends work at once, where that can be."""

@@ -125,6 +125,17 @@ def _called(
 
     What it drew from although its code does not show it is put into `drawn`, in sentences.
     """
+    changes = vault.naming.may_change(node.definition)
+    if changes:
+        with vault.naming.settings.kept(changes):
+            return _called_in_turn(node, vault, surface, arguments, call, drawn)
+    return _called_in_turn(node, vault, surface, arguments, call, drawn)
+
+
+def _called_in_turn(
+    node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call, drawn: list[str] | None
+) -> _Outcome:
+    """Call a step beside others, or alone if it changes what the process shares."""
     shared, count = shared_by(node, vault.naming, surface), cores(node.definition)
     if shared is not None or count > 1:
         with alone(node):
@@ -309,7 +320,7 @@ def _work(job: Job, vault: Vault, call: Call) -> Done | Broken:
     if job.big:
         read = {address: vault.load(artifact) for address, artifact in job.big.items()}
         surface = surface._replace(params={**surface.params, **read})
-    with collecting() as told:
+    with vault.naming.settings.in_process(), collecting() as told:
         try:
             done = perform(job.node, job.key, vault, surface, output, read=job.read, call=call)
         except CodeMismatch:

@@ -93,6 +93,8 @@ def _sentence(reason: Reason, node: str, known: Node | None, changed: Sequence[C
             return f"the seed {_values(reason, 'is another one')}"
         case "time":
             return "the time is another one, and it asks for it"
+        case "settings":
+            return f"the {name} are not what they were"
         case "environment":
             return _environment(options)
         case "made again":

@@ -1,0 +1,364 @@
+"""Settings that libraries keep in the process: a step gets the same ones in every executor, and they are in its key.
+
+`sklearn.set_config`, `decimal.getcontext()` or a locale are arguments of every step that nobody writes down. Where all
+of them are as the libraries have them, nothing is done. Where a program has changed one
+
+- it is part of the key of the steps that it can reach, if it can change a result (`Library.counts`);
+- worker threads and processes get it while they run a node of that run;
+- what a step itself changes is put back after it.
+
+A library that is not imported has no settings. Settings that only change how things look to people, such as pandas'
+`display.*`, are carried to workers but are in no key, and so are settings that only decide what is an error.
+"""
+
+import decimal
+import locale
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from threading import Thread
+from typing import Any, NamedTuple, TypeAlias
+
+from plait.core.digest import Digest, digest
+
+Values: TypeAlias = dict[str, Any]  # only those that differ from the library's own defaults
+
+
+class Library(NamedTuple):
+    """One library: how its settings are read and written."""
+
+    module: str  # nothing is looked at before it is imported
+    read: Callable[[], Values]
+    write: Callable[[Mapping[str, Any]], None]  # sets these, and all others to their defaults
+    counts: Callable[[str, Any], bool]  # can this setting, at this value, change a result?
+    package: str = ""  # only steps that can use this package are reached by it; "" for all steps
+    by_thread: bool = False  # does each thread have its own?
+    read_all: Callable[[], Values] | None = None  # also what changes no result, where that takes longer
+
+    def everything(self) -> Values:
+        """Return all settings that differ from the defaults."""
+        return (self.read_all or self.read)()
+
+
+class Settings:
+    """The settings of a program as one run found them. A worker process gets them with the first job of the run."""
+
+    def __init__(self, values: Mapping[str, Values] | None = None) -> None:
+        self._values = _read_counting() if values is None else dict(values)
+        self.keyed = tuple(_keyed(self._values))
+
+    def __reduce__(self) -> Any:
+        # what only workers need is looked up when the first of them is started
+        late = {one.module: one.everything() for one in LIBRARIES if one.module in sys.modules and not one.by_thread}
+        return Settings, ({**self._values, **late},)
+
+    def reaching(self, packages: frozenset[str], hints: Sequence[Any]) -> list[tuple[str, Digest]]:
+        """Return name and digest of the settings that count for a step.
+
+        `packages` are those that its code reaches, `hints` the types of its arguments: what a method of an argument
+        does depends on the settings of the package that the argument comes from.
+        """
+        return [
+            (f"settings of {library.module}", named)
+            for library, named in self.keyed
+            if not library.package or library.package in packages or any(_may_be(library, hint) for hint in hints)
+        ]
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """While this lasts, this thread has the settings of the run: those that each thread has for itself."""
+        with _written([(one, self._values.get(one.module, {})) for one in _BY_THREAD if one.module in sys.modules]):
+            yield
+
+    @contextmanager
+    def in_process(self) -> Iterator[None]:
+        """While this lasts, this worker process has the settings of the run."""
+        wanted = [one for one in LIBRARIES if one.module in sys.modules or self._values.get(one.module)]
+        for one in wanted:
+            if one.module not in sys.modules:  # the step imports it, and would find it as it is by default
+                import_module(one.module)
+        with _written([(one, self._values.get(one.module, {})) for one in wanted]):
+            yield
+
+    def _counting(self, library: Library) -> Values:
+        values = self._values[library.module]  # in a worker with all that was carried to it
+        return {name: value for name, value in values.items() if library.counts(name, value)}
+
+    @contextmanager
+    def kept(self, libraries: Sequence[Library]) -> Iterator[None]:
+        """Put back what a step changes of the settings of some libraries.
+
+        What is one for the process is put back to how the run found it: another step beside this one may have changed
+        it when this one began.
+        """
+        before = [
+            (one, one.read() if one.by_thread else self._counting(one))
+            for one in libraries
+            if one.module in (sys.modules if one.by_thread else self._values)
+        ]
+        try:
+            yield
+        finally:
+            for one, values in before:
+                now = one.read()
+                if now != values:
+                    others = {name: value for name, value in one.everything().items() if name not in now}
+                    one.write({**others, **values})
+
+
+def used_by(packages: frozenset[str]) -> tuple[Library, ...]:
+    """Return the libraries whose settings a step might change, which it does only if its code reaches them."""
+    return tuple(one for one in LIBRARIES if one.package in packages or _PACKAGES.get(one.module) in packages)
+
+
+@contextmanager
+def _written(wanted: Sequence[tuple[Library, Mapping[str, Any]]]) -> Iterator[None]:
+    before = []
+    for library, values in wanted:
+        now = library.everything()
+        if now != values:
+            before.append((library, now))
+            library.write(values)
+    try:
+        yield
+    finally:
+        for library, values in before:
+            library.write(values)
+
+
+def _read_counting() -> dict[str, Values]:
+    """What counts, and what another thread would not have; a run asks for it once."""
+    asked = (one for one in LIBRARIES if one.module in sys.modules and (one.by_thread or one.counts is not _never))
+    return {one.module: one.read() for one in asked}
+
+
+def _keyed(values: Mapping[str, Values]) -> Iterator[tuple[Library, Digest]]:
+    for library in LIBRARIES:
+        counting = [
+            f"{name}={value!r}".encode()
+            for name, value in sorted(values.get(library.module, {}).items())
+            if library.counts(name, value)
+        ]
+        if counting:
+            yield library, digest("settings", library.module.encode(), *counting)
+
+
+def _may_be(library: Library, hint: Any) -> bool:
+    """Might a value of this type be of the library's package? So might all that is not said to be of another one."""
+    if hint is Any:
+        return True
+    if hint is None or hint is type(None):
+        return False
+    inner = [one for one in getattr(hint, "__args__", ()) if one is not ...]
+    if inner:
+        return any(_may_be(library, one) for one in inner)
+    if not isinstance(hint, type) or hint is object or getattr(hint, "_is_protocol", False):
+        return hint is not ... and not isinstance(hint, (str, int, bytes))  # Any, TypeVar; the values of a Literal
+    return any(cls.__module__.partition(".")[0] == library.module for cls in hint.__mro__)
+
+
+def _always(_name: str, _value: Any) -> bool:
+    return True
+
+
+def _never(_name: str, _value: Any) -> bool:
+    return False
+
+
+# decimal: arithmetic of Decimal; contexts belong to threads and tasks
+
+_DECIMAL = {"prec": 28, "rounding": decimal.ROUND_HALF_EVEN, "Emin": -999999, "Emax": 999999, "capitals": 1, "clamp": 0}
+_TRAPS = ["DivisionByZero", "InvalidOperation", "Overflow"]
+
+
+def _read_decimal() -> Values:
+    context = decimal.getcontext()
+    found: Values = {name: value for name in _DECIMAL if (value := getattr(context, name)) != _DECIMAL[name]}
+    traps = sorted(signal.__name__ for signal, trapped in context.traps.items() if trapped)
+    return found if traps == _TRAPS else {**found, "traps": traps}
+
+
+def _write_decimal(values: Mapping[str, Any]) -> None:
+    fields = {**_DECIMAL, "traps": _TRAPS, **values}
+    fields["traps"] = [getattr(decimal, name) for name in fields["traps"]]
+    decimal.setcontext(decimal.Context(**fields))
+
+
+# locale: how numbers are read and written, what sorts first, what days are called; of the whole process
+
+_CATEGORIES = [name for name in ("LC_NUMERIC", "LC_COLLATE", "LC_TIME", "LC_MONETARY") if hasattr(locale, name)]
+
+
+def _read_locale() -> Values:
+    found = {name: locale.setlocale(getattr(locale, name)) for name in _CATEGORIES}
+    return {name: value for name, value in found.items() if value != "C"}
+
+
+def _write_locale(values: Mapping[str, Any]) -> None:
+    for name in _CATEGORIES:
+        locale.setlocale(getattr(locale, name), values.get(name, "C"))
+
+
+# numpy: what is an error, and how arrays look as text; of the thread or task
+
+
+def _read_numpy() -> Values:
+    numpy = sys.modules["numpy"]
+    usual = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+    errors = {f"err {name}": value for name, value in numpy.geterr().items() if value != usual.get(name)}
+    texts = {f"print {name}": value for name, value in numpy.get_printoptions().items() if name in _PRINT}
+    return {**errors, **{name: value for name, value in texts.items() if value != _PRINT[name.partition(" ")[2]]}}
+
+
+_PRINT: Values = {
+    "edgeitems": 3, "threshold": 1000, "floatmode": "maxprec", "precision": 8, "suppress": False, "linewidth": 75,
+    "nanstr": "nan", "infstr": "inf", "sign": "-", "legacy": False,
+}  # fmt: skip
+
+
+def _write_numpy(values: Mapping[str, Any]) -> None:
+    numpy = sys.modules["numpy"]
+    usual = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+    numpy.seterr(**{**usual, **_under("err", values)})
+    numpy.set_printoptions(**{**_PRINT, **_under("print", values)})
+
+
+def _under(word: str, values: Mapping[str, Any]) -> Values:
+    return {name.partition(" ")[2]: value for name, value in values.items() if name.startswith(f"{word} ")}
+
+
+def _is_error(name: str, value: Any) -> bool:
+    return name.startswith("err ") and value in ("raise", "call")
+
+
+# pandas: of the whole process
+
+
+@cache
+def _pandas_defaults() -> dict[str, str]:
+    """The options of pandas with their defaults as text, as pandas describes them."""
+    import re
+
+    found = {}
+    for about in re.split(r"\n(?=\S)", sys.modules["pandas"].describe_option("", _print_desc=False)):
+        default = re.search(r"\[default: (.*?)\] \[currently: ", about, re.DOTALL)
+        if default and "(Deprecated" not in about and not about.startswith(("io.", "plotting.", "styler.")):
+            found[about.split()[0]] = default[1]  # to read an option that is deprecated warns
+    return found
+
+
+def _is_no_display(name: str, _value: Any = None) -> bool:
+    return not name.startswith("display.")
+
+
+def _read_pandas() -> Values:
+    return _changed_of_pandas(_is_no_display)
+
+
+def _read_all_of_pandas() -> Values:
+    return _changed_of_pandas(lambda _name: True)
+
+
+def _changed_of_pandas(asked: Callable[[str], bool]) -> Values:
+    get, found = sys.modules["pandas"].get_option, {}
+    for name, default in _pandas_defaults().items():
+        if asked(name):
+            value = get(name)
+            if str(value) != default and isinstance(value, (str, int, float, type(None))):
+                found[name] = value
+    return found
+
+
+def _write_pandas(values: Mapping[str, Any]) -> None:
+    pandas = sys.modules["pandas"]
+    for name in _read_all_of_pandas():
+        if name not in values:
+            pandas.reset_option(name)
+    for name, value in values.items():
+        pandas.set_option(name, value)
+
+
+# scikit-learn: of each thread
+
+
+@cache
+def _sklearn_defaults() -> Values:
+    """The configuration that a new thread has."""
+    found: Values = {}
+    asking = Thread(target=lambda: found.update(sys.modules["sklearn"].get_config()), name="plait-settings")
+    asking.start()
+    asking.join()
+    return found
+
+
+def _read_sklearn() -> Values:
+    defaults = _sklearn_defaults()
+    return {name: value for name, value in sys.modules["sklearn"].get_config().items() if value != defaults.get(name)}
+
+
+def _write_sklearn(values: Mapping[str, Any]) -> None:
+    sys.modules["sklearn"].set_config(**{**_sklearn_defaults(), **values})
+
+
+def _is_no_display_of_sklearn(name: str, _value: Any) -> bool:
+    return name not in ("display", "print_changed_only", "skip_parameter_validation")
+
+
+# matplotlib: the style of figures; of the whole process
+
+
+_seen: tuple[Values, Values] = ({}, {})  # how matplotlib looked last, and what of it differed from the defaults
+
+
+def _read_matplotlib() -> Values:
+    global _seen
+    matplotlib = sys.modules["matplotlib"]
+    if dict.__eq__(matplotlib.rcParams, _seen[0]) is not True:  # hundreds of values, and mostly the same as before
+        usual = dict.copy(matplotlib.rcParamsDefault)
+        differ = {
+            name: value
+            for name, value in dict.items(matplotlib.rcParams)
+            if value != usual.get(name) and not name.startswith(("backend", "interactive", "toolbar"))
+        }
+        _seen = dict.copy(matplotlib.rcParams), differ
+    return dict(_seen[1])
+
+
+def _write_matplotlib(values: Mapping[str, Any]) -> None:
+    matplotlib = sys.modules["matplotlib"]
+    usual = dict.copy(matplotlib.rcParamsDefault)
+    changed = {name: usual[name] for name in _read_matplotlib() if name in usual and name not in values}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of parameters that go
+        for name, value in {**changed, **values}.items():
+            matplotlib.rcParams[name] = value
+
+
+# Python itself: limits and which warnings are errors; of the whole process
+
+
+def _read_limits() -> Values:
+    usual = {"recursion": 1000, "digits": 4300}
+    found = {"recursion": sys.getrecursionlimit(), "digits": sys.get_int_max_str_digits()}
+    return {name: value for name, value in found.items() if value != usual[name]}
+
+
+def _write_limits(values: Mapping[str, Any]) -> None:
+    sys.setrecursionlimit(values.get("recursion", 1000))
+    sys.set_int_max_str_digits(values.get("digits", 4300))
+
+
+LIBRARIES = (
+    Library("decimal", _read_decimal, _write_decimal, _always, by_thread=True),
+    Library("locale", _read_locale, _write_locale, _always),
+    Library("numpy", _read_numpy, _write_numpy, _is_error, by_thread=True),
+    Library("pandas", _read_pandas, _write_pandas, _is_no_display, read_all=_read_all_of_pandas),
+    Library("sklearn", _read_sklearn, _write_sklearn, _is_no_display_of_sklearn, "scikit-learn", by_thread=True),
+    Library("matplotlib", _read_matplotlib, _write_matplotlib, _always, "matplotlib"),
+    Library("sys", _read_limits, _write_limits, _never),
+)
+_BY_THREAD = tuple(library for library in LIBRARIES if library.by_thread)
+_PACKAGES = {"numpy": "numpy", "pandas": "pandas"}  # of those that count for all steps

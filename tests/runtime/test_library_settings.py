@@ -1,0 +1,232 @@
+"""Settings that libraries keep in the process are the same in every executor, and a change of them is no stale hit."""
+
+import decimal
+import locale
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
+
+from plait import Pipeline, step
+from plait.runtime.library_settings import LIBRARIES
+
+EXECUTORS = ("sequential", "threads", "processes")
+
+
+@pytest.fixture(autouse=True)
+def _as_before():
+    found = [(one, one.everything()) for one in LIBRARIES if one.module in sys.modules]
+    yield
+    for library, values in found:
+        library.write(values)
+
+
+@step
+def third(n: int) -> str:
+    return str(Decimal(n) / 3)
+
+
+@step
+def scaled(n: int) -> str:
+    return type(StandardScaler().fit_transform(pd.DataFrame({"a": [1.0, n]}))).__name__
+
+
+@step
+def with_(scaler: BaseEstimator, n: int) -> str:
+    return type(scaler.transform(pd.DataFrame({"a": [1.0, n]}))).__name__
+
+
+@step
+def anything(scaler, n: int) -> str:
+    return type(scaler.transform(pd.DataFrame({"a": [1.0, n]}))).__name__
+
+
+@step
+def plain(n: int) -> int:
+    return n + 1
+
+
+@step
+def divided(n: int) -> float:
+    return float(np.array([float(n)])[0] / np.array([0.0])[0])
+
+
+@step
+def text(n: int) -> str:
+    return str(np.array([n / 3])) + str(pd.DataFrame({"a": [n / 3]}))
+
+
+@step
+def days(n: int) -> str:
+    return locale.setlocale(locale.LC_TIME)
+
+
+@step
+def limit(n: int) -> int:
+    return sys.getrecursionlimit()
+
+
+@step
+def rc(n: int) -> float:
+    import matplotlib
+
+    return float(matplotlib.rcParams["lines.linewidth"])
+
+
+def one(node, **options):
+    return Pipeline("p", [node]).run(**{"n": 3, "store": None, "listeners": [], **options})
+
+
+def everywhere(node, **options):
+    return [one(node, executor=executor, **options).result for executor in EXECUTORS]
+
+
+def test_the_precision_of_decimals_is_the_same_everywhere_and_in_the_key(tmp_path):
+    assert one(third, store=tmp_path).result == "1.000000000000000000000000000"[:1]
+    assert one(third, n=1, store=tmp_path).result == "0." + 28 * "3"
+    with decimal.localcontext() as context:
+        context.prec = 5
+        assert everywhere(third, n=1) == ["0.33333"] * 3
+        changed = one(third, n=1, store=tmp_path)
+        assert (changed.result, changed.states) == ("0.33333", {"third": "run"})
+        assert one(third, n=1, store=tmp_path).states == {"third": "hit"}
+    assert one(third, n=1, store=tmp_path).states == {"third": "hit"}, "as it was before, the key is too"
+
+
+def test_the_output_of_transformers_is_the_same_everywhere_and_in_the_key(tmp_path):
+    before = one(scaled, store=tmp_path)
+    sklearn.set_config(transform_output="pandas")
+    assert everywhere(scaled) == ["DataFrame"] * 3
+    after = one(scaled, store=tmp_path)
+    assert (before.result, after.result) == ("ndarray", "DataFrame")
+    assert after.states == {"scaled": "run"}
+
+
+@pytest.mark.parametrize("node", [with_, anything])
+def test_a_setting_reaches_the_methods_of_an_argument(node, tmp_path):
+    scaler = StandardScaler().fit(pd.DataFrame({"a": [1.0, 3]}))
+    one(node, scaler=scaler, store=tmp_path)
+    sklearn.set_config(transform_output="pandas")
+    assert one(node, scaler=scaler, store=tmp_path).result == "DataFrame"
+
+
+def test_a_step_that_cannot_use_the_library_stays_a_hit(tmp_path):
+    one(plain, store=tmp_path)
+    sklearn.set_config(transform_output="pandas")
+    assert one(plain, store=tmp_path).states == {"plain": "hit"}
+
+
+def test_what_only_people_look_at_is_carried_and_in_no_key(tmp_path):
+    one(plain, store=tmp_path), one(text, store=tmp_path)
+    pd.set_option("display.precision", 2)
+    np.set_printoptions(precision=3)
+    sklearn.set_config(display="text")
+    assert len(set(everywhere(text, n=1))) == 1
+    assert "0.33\n" in one(text, n=1).result + "\n"
+    assert one(text, store=tmp_path).states == {"text": "hit"}
+
+
+def test_what_is_an_error_of_numpy_is_one_everywhere():
+    with np.errstate(divide="raise"):
+        runs = [one(divided, executor=executor, fail="keep-going") for executor in EXECUTORS]
+    assert [type(run.failures[0].error) for run in runs] == [FloatingPointError] * 3
+
+
+def test_explain_and_plan_name_the_library(tmp_path):
+    one(scaled, store=tmp_path)
+    sklearn.set_config(transform_output="pandas")
+    pipeline = Pipeline("p", [scaled])
+    assert "settings of sklearn" in str(pipeline.plan(n=3, store=tmp_path))
+    assert "the settings of sklearn are not what they were" in pipeline.explain("scaled", n=3, store=tmp_path)
+
+
+def test_each_node_of_a_map_has_the_setting_in_its_key(tmp_path):
+    from plait import each, pipeline
+
+    @pipeline
+    def thirds(numbers: list[int]) -> list[str]:
+        return third.map(each(numbers))
+
+    thirds.run(numbers=[1, 2], store=tmp_path, listeners=[])
+    with decimal.localcontext() as context:
+        context.prec = 3
+        assert thirds.run(numbers=[1, 2], store=tmp_path, listeners=[]).result == ["0.333", "0.667"]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_what_a_step_changes_does_not_reach_the_next_one(executor):
+    @step
+    def changing(n: int) -> int:
+        sklearn.set_config(transform_output="pandas")
+        np.seterr(all="raise")
+        pd.set_option("mode.string_storage", "python")
+        return n
+
+    @step
+    def after(changing: int) -> str:
+        return type(StandardScaler().fit_transform(pd.DataFrame({"a": [1.0, changing]}))).__name__ + repr(
+            (np.geterr()["divide"], pd.get_option("mode.string_storage"))
+        )
+
+    run = Pipeline("p", [changing, after]).run(n=3, executor=executor, workers=None, store=None, listeners=[])
+    assert run.result == "ndarray('warn', 'auto')"
+    assert sklearn.get_config()["transform_output"] == "default"
+
+
+def test_a_style_of_figures_is_the_same_everywhere():
+    matplotlib = pytest.importorskip("matplotlib")
+    with matplotlib.rc_context({"lines.linewidth": 4.5}):
+        assert everywhere(rc) == [4.5] * 3
+
+
+def test_limits_and_locales_are_the_same_everywhere():
+    names = ["C.UTF-8", "C.utf8", "POSIX"]
+    sys.setrecursionlimit(1234)
+    assert everywhere(limit) == [1234] * 3
+    for name in names:
+        try:
+            locale.setlocale(locale.LC_TIME, name)
+        except locale.Error:
+            continue
+        assert len(set(everywhere(days))) == 1
+        break
+
+
+def test_two_runs_with_other_settings_at_once_do_not_share_them():
+    def run(prec):
+        with decimal.localcontext() as context:
+            context.prec = prec
+            return [one(third, n=1, executor=executor, workers=w).result for executor, w in _WAYS]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(run, [3, 7, 11, 15]))
+    assert found == [["0." + prec * "3"] * len(_WAYS) for prec in (3, 7, 11, 15)]
+
+
+_WAYS = [("sequential", None), ("threads", 2), ("processes", 1)]
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.module)
+def test_a_library_reads_what_was_written(library):
+    samples = {
+        "decimal": {"prec": 7, "rounding": "ROUND_UP", "traps": ["Overflow"]},
+        "locale": {},
+        "numpy": {"err divide": "raise", "print precision": 3},
+        "pandas": {"mode.string_storage": "python", "display.precision": 3},
+        "sklearn": {"transform_output": "polars", "working_memory": 12},
+        "matplotlib": {"lines.linewidth": 3.5},
+        "sys": {"recursion": 2000, "digits": 5000},
+    }
+    __import__(library.module)
+    library.write({})
+    assert library.everything() == {}
+    library.write(samples[library.module])
+    assert library.everything() == samples[library.module]
+    library.write({})
+    assert library.everything() == {}
