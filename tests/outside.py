@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from waiting import LAST_RESORT
+
 now: dict[str, Any] = {}
 
 
@@ -23,7 +25,7 @@ def world(store: Path, **more: Any) -> Iterator[dict[str, Any]]:
 def passed(name: str) -> None:
     """Waits at a gate, if there is one of that name."""
     gate = now["gates"].get(name)
-    assert gate is None or gate.wait(20), f"nothing opened {name}"
+    assert gate is None or gate.wait(LAST_RESORT), f"nothing opened {name}"
 
 
 def opened(name: str) -> None:

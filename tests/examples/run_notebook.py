@@ -16,7 +16,7 @@ def main(path: Path) -> None:
     # no kernel need be installed under the name that the notebook asks for
     kernel._kernel_spec = KernelSpec(argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
     resources = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, km=kernel, timeout=200, record_timing=False, resources=resources).execute()
+    NotebookClient(notebook, km=kernel, timeout=1500, record_timing=False, resources=resources).execute()
     notebook.metadata = about
     nbformat.write(notebook, path)
 

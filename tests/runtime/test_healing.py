@@ -12,6 +12,7 @@ from plait import Pipeline, each, pipeline, step
 from plait.errors import NodeFailed, StoreError
 from plait.runtime.events import Cached, Finished, Lost, Started
 from plait.stores.local import create
+from waiting import LAST_RESORT
 
 EXECUTORS = ["sequential", "threads"]
 BIG = 100_000
@@ -29,7 +30,7 @@ def gates():
 
 def passed(name: str) -> None:
     if name in _gates:
-        assert _gates[name].wait(20), f"nothing opened {name}"
+        assert _gates[name].wait(LAST_RESORT), f"nothing opened {name}"
 
 
 @step(ignore=[passed])
@@ -47,6 +48,17 @@ def squares(n: int) -> np.ndarray:
 @step
 def total(table: np.ndarray) -> float:
     return float(table.sum())
+
+
+@step(ignore=[passed])
+def after(k: int) -> int:
+    passed("after")
+    return k
+
+
+@step
+def later(squares: np.ndarray, after: int) -> float:
+    return float(squares.sum())
 
 
 @step
@@ -120,12 +132,13 @@ def test_a_node_that_becomes_ready_waits_for_an_input_that_is_made_again(tmp_pat
 def test_a_node_that_waited_for_one_input_waits_for_the_next(tmp_path, gates):
     Pipeline("p", [table, squares]).run(n=BIG, store=tmp_path, listeners=[])
     lose_all(tmp_path)
-    # `both` waits for the table; when that is there, the squares are still being made again
-    gates.update(table=threading.Event(), squares=threading.Event())
-    told = Told({(Lost, "squares"): "table", (Finished, "table"): "squares"})
-    steps = [table, squares, both, of_squares]
-    run = Pipeline("p", steps).run(n=BIG, store=tmp_path, executor="threads", workers=4, listeners=[told])
-    assert run["both"] == run["of_squares"] + sum(range(BIG))
+    # `both` misses the table and waits for it; only then may `later` miss the squares, which are still being made
+    # again when the table is there
+    gates.update(table=threading.Event(), squares=threading.Event(), after=threading.Event())
+    told = Told({(Lost, "table"): "after", (Lost, "squares"): "table", (Finished, "table"): "squares"})
+    steps = [table, squares, both, after, later]
+    run = Pipeline("p", steps).run(n=BIG, k=1, store=tmp_path, executor="threads", workers=4, listeners=[told])
+    assert run["both"] == run["later"] + sum(range(BIG))
     assert told.before((Lost, "table"), (Lost, "squares"))
     assert told.before((Finished, "table"), (Finished, "squares"))
 

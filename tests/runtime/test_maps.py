@@ -392,7 +392,7 @@ def test_items_flow_through_chained_maps_without_waiting_for_each_other(executor
 
 
 def test_items_run_side_by_side():
-    gate = threading.Barrier(2, timeout=20)
+    gate = threading.Barrier(2, timeout=240)
 
     @step
     def meet(x: int) -> int:

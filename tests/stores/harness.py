@@ -44,7 +44,7 @@ def forked(work, *args):
         os._exit(code)
 
 
-def joined(pid, timeout=60.0):
+def joined(pid, timeout=240.0):
     """The exit code of a child; minus the signal that ended it."""
     until = time.monotonic() + timeout
     while time.monotonic() < until:
@@ -57,7 +57,7 @@ def joined(pid, timeout=60.0):
     raise AssertionError(f"the child {pid} hung for {timeout} s")
 
 
-def elsewhere(work, *args, timeout=60.0):
+def elsewhere(work, *args, timeout=240.0):
     """Does `work` in a child, and asserts that it was done."""
     assert joined(forked(work, *args), timeout) == 0
 

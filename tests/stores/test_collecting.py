@@ -301,7 +301,7 @@ def test_what_a_living_process_used_stays_until_it_ends(store, tmp_path):
     assert known(store) == set()
 
 
-def wait_for(path, timeout=30.0):
+def wait_for(path, timeout=240.0):
     until = time.monotonic() + timeout
     while not path.exists():
         assert time.monotonic() < until
@@ -359,7 +359,7 @@ def test_what_is_asked_for_while_it_is_taken_comes_back(store, monkeypatch):
         if asked:
             return real(layout)
         asked.append(real(layout))
-        child = forked(lambda: (pins.hold(layout, [short(one.key)]), time.sleep(20)))
+        child = forked(lambda: (pins.hold(layout, [short(one.key)]), time.sleep(600)))
         wait_for_pin(layout, child)
         children.append(child)
         return asked[0]
@@ -379,7 +379,7 @@ def test_what_is_asked_for_while_it_is_taken_comes_back(store, monkeypatch):
 
 
 def wait_for_pin(layout, pid):
-    until = time.monotonic() + 30
+    until = time.monotonic() + 240
     while not any(pin.pid == pid and pin.keys for pin in pins.living(layout)):
         assert time.monotonic() < until
         time.sleep(0.002)

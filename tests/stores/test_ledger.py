@@ -28,6 +28,7 @@ from plait.stores.local import create, index, recovery, segments, sqlite
 from plait.stores.local import ledger as module
 from plait.testing.stores import look_up, record, run
 from stores.harness import elsewhere, forked, given_to_nobody, joined, unprivileged
+from waiting import ended
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a thousand stores, none of which needs a disk
 
@@ -641,7 +642,7 @@ def test_a_run_whose_process_is_gone_has_died(tmp_path):
 
 def test_a_zombie_has_died(tmp_path):
     child = forked(time.sleep, 0)
-    time.sleep(0.2)
+    ended(child)
     with closing(create(tmp_path).ledger()) as ledger:
         process = (platform.node(), child, time.time())
         ledger.add_run(run("r", started=1.0, status="running")._replace(process=process))
