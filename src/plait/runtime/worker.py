@@ -26,6 +26,7 @@ from plait.runtime.naming import Told, collecting, warn_once
 from plait.runtime.native_threads import anew, cores, limit
 from plait.runtime.process_lock import alone, at_work, enter_beside, in_the_way, leave_beside
 from plait.runtime.randomness import NOTHING, drawing, seeded, shared_by
+from plait.runtime.readonly_arrays import add_hint
 from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.traces import Broken, broken
@@ -168,6 +169,7 @@ def _timed(definition: Definition, arguments: Mapping[str, Any], call: Call) -> 
         value = call(definition, arguments)
     except BaseException as error:
         mask(error)
+        add_hint(error, arguments)
         return None, 0.0, error
     return value, time.perf_counter() - begun, None
 

@@ -15,7 +15,7 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from plait.core.code.fragments import ASKED, Call, Fragment, Use
+from plait.core.code.fragments import ASKED, ASSERTS, Call, Fragment, Use
 from plait.core.code.names import Function, Import, Scope, Scopes, imports_of
 from plait.core.code.pieces import counted, keyword_name, merged, parameters_of, unrolled
 
@@ -330,6 +330,10 @@ class Writer:
         elif not isinstance(node.target, ast.Name):
             self._generic(ast.Expr(value=node.target))
 
+    def _assertion(self, node: ast.Assert) -> None:
+        self._asks.add(ASSERTS)
+        self._generic(node)
+
     def _literal(self, node: ast.Constant) -> None:
         self._constant(node.value)
 
@@ -368,6 +372,7 @@ _SPECIAL: dict[type[ast.AST], Callable[[Writer, Any], None]] = {
     ast.DictComp: Writer._comprehension,
     ast.GeneratorExp: Writer._comprehension,
     ast.AnnAssign: Writer._annotated_assignment,
+    ast.Assert: Writer._assertion,
     ast.Constant: Writer._literal,
     ast.JoinedStr: Writer._f_string,
     ast.FormattedValue: Writer._formatted_value,

@@ -13,6 +13,8 @@ ASKED = {  # attributes that say what counts only if it is asked for, see `askin
     "__name__": "name", "__subclasses__": "subclasses",
 }  # fmt: skip
 
+ASSERTS = "asserts"  # what code asks that asserts: does Python run its assertions? (`python -O` does not)
+
 
 class Call(NamedTuple):
     """A call of something that is reached by name, for the few callees where the arguments tell what is reached."""
