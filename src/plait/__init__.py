@@ -23,6 +23,7 @@ from plait.errors import (
     StaleStepWarning,
     StoreError,
     UndeclaredRead,
+    UndeclaredWrite,
     UnnamedResult,
     WorkerDied,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "StoreError",
     "Sweep",
     "UndeclaredRead",
+    "UndeclaredWrite",
     "UnnamedResult",
     "WorkerDied",
     "accept",

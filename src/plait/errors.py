@@ -13,7 +13,7 @@ PlaitError
 └── StoreError          the store cannot be used as asked
     └── ArtifactLost    a value is in the records, but its bytes are gone or damaged
 
-Warnings, all of them UserWarnings: UndeclaredRead, OpaqueCode, StaleStepWarning, UnnamedResult.
+Warnings, all of them UserWarnings: UndeclaredRead, UndeclaredWrite, OpaqueCode, StaleStepWarning, UnnamedResult.
 """
 
 from typing import Any
@@ -142,6 +142,10 @@ def _artifact_lost(message: str, digest: str) -> ArtifactLost:
 
 class UndeclaredRead(UserWarning):
     """A step read a file or variable that is neither an argument nor declared, so that changes in it are not seen."""
+
+
+class UndeclaredWrite(UserWarning):
+    """A cached step wrote a file that is not its result: where the step is a cache hit, the file is not written."""
 
 
 class OpaqueCode(UserWarning):

@@ -1,7 +1,9 @@
 """What a step reads without being given it: said once, an error where a run is strict, and no noise besides."""
 
 import contextlib
+import importlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -399,6 +401,140 @@ def test_words_that_name_no_file_are_no_news():
         ]
 
     assert told(words) == []
+
+
+@pytest.fixture
+def project(here, monkeypatch):
+    """Makes a module of the project."""
+    monkeypatch.syspath_prepend(str(here))
+    made = []
+
+    def make(name, text):
+        put(f"{name}.py", text)
+        made.append(name)
+        return importlib.import_module(name)
+
+    yield make
+    for name in made:
+        sys.modules.pop(name, None)
+
+
+BEHIND = {
+    "module.attribute": ("def get():\n    return read('rates.csv')\n", lambda m: lambda: m.get()),
+    "a constant": ("NAME = 'rates.csv'\ndef get():\n    return read(NAME)\n", lambda m: lambda: m.get()),
+    "a constant of the module": ("NAME = {'a': ['rates.csv']}\n", lambda m: lambda: m.read(m.NAME["a"][0])),
+    "a path": ("import pathlib\nNAME = pathlib.Path('rates.csv')\n", lambda m: lambda: m.read(m.NAME)),
+    "a method": ("class Loader:\n    def get(self): return read('rates.csv')\n", lambda m: lambda: m.Loader().get()),
+    "a class": ("class Loader:\n    NAME = 'rates.csv'\n", lambda m: lambda: m.read(m.Loader.NAME)),
+    "a default": ("def get(name='rates.csv'):\n    return read(name)\n", lambda m: lambda: m.get()),
+    "a partial": ("import functools\nget = functools.partial(read, 'rates.csv')\n", lambda m: lambda: m.get()),
+    "a closure": (
+        "def make(name):\n    return lambda: read(name)\nget = make('rates.csv')\n",
+        lambda m: lambda: m.get(),
+    ),
+    "deeper": ("def one(): return read('rates.csv')\ndef get(): return one()\n", lambda m: lambda: m.get()),
+}
+
+
+@pytest.mark.parametrize("how", BEHIND)
+def test_a_file_that_a_helper_of_another_module_names_is_news(project, how):
+    put("rates.csv")
+    text, make = BEHIND[how]
+    top = "def read(name):\n    from pyarrow import csv\n    return csv.read_csv(name).num_rows\n"
+    module = project("helpers_of_reads", top + text)
+    (said,) = told(step(make(module), name="hidden"))
+    assert said.startswith("hidden names rates.csv, and the file itself is not an argument"), said
+
+
+DOORS = {
+    "linecache": lambda name: importlib.import_module("linecache").getline(name, 1),
+    "tokenize": lambda name: importlib.import_module("tokenize").open(name).close(),
+    "io.open_code": lambda name: importlib.import_module("io").open_code(os.path.abspath(name)).close(),
+    "codecs": lambda name: importlib.import_module("codecs").open(name, encoding="utf8").close(),
+    "memory map": lambda name: int(np.memmap(name, dtype="u1", mode="r")[0]),
+    "np.fromfile": lambda name: len(np.fromfile(name, dtype="u1")),
+    "configparser": lambda name: importlib.import_module("configparser").ConfigParser(strict=False).read(name) and 1,
+    "shutil": lambda name: shutil.copy(name, tempfile.mkdtemp()) and 1,
+    "get_data": lambda name: len(importlib.import_module("pk_of_reads").__loader__.get_data(os.path.abspath(name))),
+    "pkgutil": lambda name: len(importlib.import_module("pkgutil").get_data("pk_of_reads", os.path.basename(name))),
+    "resources": lambda name: len(
+        importlib.import_module("importlib.resources").files("pk_of_reads").joinpath("a.ini").read_text()
+    ),
+}
+
+
+@pytest.mark.parametrize("how", DOORS)
+def test_data_that_is_read_by_what_reads_code_is_news(project, how):
+    put("pk_of_reads/a.ini", "[a]\nb = 1\n")
+    put("pk_of_reads/__init__.py", "")
+    project("pk_of_reads_", "")  # so that the folder can be imported from
+    reader = DOORS[how]
+
+    def reads():
+        return reader("/".join(["pk_of_reads", "a" + ".ini"]))
+
+    try:
+        said = told(step(reads, name="opening"))
+    finally:
+        sys.modules.pop("pk_of_reads", None)
+    assert [one.partition(",")[0] for one in said] == ["opening opened pk_of_reads/a.ini"]
+
+
+@pytest.mark.parametrize("how", ["cat", "shell", "os.system", "script", "option"])
+def test_a_file_that_is_given_to_another_program_is_news(how):
+    put("data/a.csv")
+    put("script.py")
+
+    def hands_over():
+        name = "/".join(["data", "a" + ".csv"])
+        if how == "script":
+            subprocess.run([sys.executable, "-B", "".join(["script", ".py"])], stderr=subprocess.DEVNULL, check=False)
+        elif how == "os.system":
+            os.system(f"cat {name} > /dev/null")
+        elif how == "option":
+            subprocess.run(["dd", "of=/dev/null", f"if={name}"], stderr=subprocess.DEVNULL, check=True)
+        else:
+            subprocess.run(f"cat < '{name}'" if how == "shell" else ["cat", name], shell=how == "shell", check=True)
+
+    (said,) = told(hands_over)
+    name = "script.py" if how == "script" else "data/a.csv"
+    assert said.startswith(f"hands_over gave {name} to ") and "the file is not an argument" in said
+
+
+def test_code_that_is_run_by_its_path_is_news():
+    put("script.py", "x = 1\n")
+
+    def runs():
+        import runpy
+
+        return runpy.run_path("".join(["script", ".py"]))["x"]
+
+    assert [one.partition(",")[0] for one in told(runs)] == ["runs opened script.py"]
+
+
+@pytest.mark.parametrize("uri", ["file:a%20b.db?mode=ro", "file:{here}/a%20b.db", "file://{here}/a%20b.db?mode=ro"])
+def test_a_database_is_seen_by_its_uri(here, uri):
+    database = sqlite3.connect("a b.db")
+    database.execute("CREATE TABLE t (x)").connection.commit()
+    database.close()
+    time.sleep(0.02)
+
+    def rows():
+        database = sqlite3.connect(uri.format(here=here), uri=True)
+        found = database.execute("SELECT * FROM t").fetchall()
+        database.close()
+        return len(found)
+
+    assert [one.partition(",")[0] for one in told(rows)] == ["rows opened a b.db"]
+
+
+def test_an_async_step_is_watched():
+    put("data/a.csv")
+
+    async def reads():
+        return open("/".join(["data", "a" + ".csv"])).read()
+
+    assert [one.partition(",")[0] for one in told(reads)] == ["reads opened data/a.csv"]
 
 
 # where it is not at work

@@ -62,6 +62,7 @@ class Naming:
         self._draws: dict[Definition, frozenset[str] | None] = {}
         self._settings_of: dict[Definition, Sequence[tuple[str, Digest]]] = {}
         self._changes: dict[Definition, Sequence[Library]] = {}
+        self._texts: dict[Definition, Sequence[str]] = {}
         self.digest = self._values.digest
         self.digest_of_file = self._values.digest_of_file
         self.parts_digest = self._values.parts_digest
@@ -141,6 +142,14 @@ class Naming:
             return self._changes[definition]
         except KeyError:
             return self._changes.setdefault(definition, used_by(_packages(self._walk_of(definition))))
+
+    def texts(self, definition: Definition, wanted: Callable[[str], bool]) -> Sequence[str]:
+        """Those of the short texts that a step's code reaches which are `wanted`, for whatever one reason."""
+        try:
+            return self._texts[definition]
+        except KeyError:
+            found = self._texts[definition] = [*filter(wanted, self._walk.texts(self._walk_of(definition)))]
+            return found
 
     def _walk_of(self, definition: Definition) -> Code:
         options = definition.options

@@ -11,6 +11,10 @@ _SYSTEM = (
     "/proc", "/sys", "/dev", "/etc", "/lib", "/lib64", "/run", "/bin", "/nix/store", "/System", "/Library",
     "/usr/lib", "/usr/lib64", "/usr/share", "/usr/bin", "/usr/local/lib", "/usr/local/share", "/usr/local/etc",
 )  # fmt: skip
+_CACHES = (
+    "COVERAGE_FILE", "HF_HOME", "JOBLIB_TEMP_FOLDER", "MPLCONFIGDIR", "NLTK_DATA", "NUMBA_CACHE_DIR", "TORCH_HOME",
+    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+)  # fmt: skip
 
 
 def is_foreign(path: str) -> bool:
@@ -19,6 +23,24 @@ def is_foreign(path: str) -> bool:
         return True
     home = _home()
     return path.startswith(home + ".") and not _working_in(home, path)
+
+
+def is_tools(path: str) -> bool:
+    """Is a path in a hidden folder below the working folder, or in the cache of a package?"""
+    here = f"{Path.cwd()}{os.sep}"
+    if path.startswith(here) and any(part.startswith(".") for part in Path(path[len(here) :]).parts[:-1]):
+        return True
+    caches = [*map(os.environ.get, _CACHES), sys.pycache_prefix]
+    return any(path.startswith(f"{os.path.abspath(cache)}{os.sep}") for cache in caches if cache)
+
+
+def is_temporary(path: str) -> bool:
+    """Is a path in the folder of temporary files? Not so the project of a user who works there."""
+    import tempfile
+
+    folder = f"{os.path.abspath(tempfile.gettempdir())}{os.sep}"
+    here = f"{Path.cwd()}{os.sep}"
+    return path.startswith(folder) and not path.startswith(here)
 
 
 def shown(path: str) -> str:

@@ -14,49 +14,68 @@ import re
 import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar, Token
 from keyword import iskeyword
 from pathlib import Path, PurePath
 from threading import get_ident
-from types import CodeType, FunctionType
+from types import FrameType
 from typing import Any
 
-from plait.core.definition import Definition, underlying
+from plait.core.definition import Definition
 from plait.files import Dir, File, Looks, looks
 from plait.ports import Blobs
+from plait.runtime.callers import is_excused, reads_code, source_of
 from plait.runtime.contents import files_in
+from plait.runtime.doors import STARTS, command, database
+from plait.runtime.naming import Naming
 from plait.runtime.places import is_foreign, shown
+from plait.runtime.undeclared_writes import EVENTS as WRITE_EVENTS
+from plait.runtime.undeclared_writes import WRITES, Look, Writes, look_at, paths_of
 from plait.runtime.variables import watch as watch_variables
 
 _MANY = 4  # files in one folder: then it is the folder that should be an argument
 _CREATES = os.O_CREAT | os.O_EXCL
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _NAMES_FILE = re.compile(r"[^\n\r\0]{1,250}\.(?!pyc?$)[A-Za-z][A-Za-z0-9]{0,7}")
-_READERS_OF_CODE = frozenset({
-    "_frozen_importlib_external", "_pytest", "importlib", "importlib_metadata", "inspect", "linecache", "pkg_resources",
-    "pkgutil", "plait", "runpy", "tokenize", "zipimport",
-})  # fmt: skip
 
 _NUMBERS = frozenset({bool, float, int})
 
 _watches: dict[int, "Watch"] = {}  # of the threads in which a step is at work
+_awaited: ContextVar["Watch | None"] = ContextVar("awaited", default=None)  # what an async step does on its loop
 _installed = False
 
 
 class Watch:
     """What one call of a step opens, and which environment variables it reads, in its thread."""
 
-    __slots__ = ("_began", "_made", "_named", "_outer", "_set", "listed", "opened", "variables")
+    __slots__ = (
+        "_asynchronous",
+        "_began",
+        "_made",
+        "_named",
+        "_outer",
+        "_set",
+        "_token",
+        "handed",
+        "listed",
+        "opened",
+        "variables",
+        "writes",
+    )
 
-    def __init__(self, definition: Definition, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, definition: Definition, arguments: Mapping[str, Any], naming: Naming) -> None:
         self.opened: dict[str, None] = {}
         self.listed: dict[str, None] = {}
         self.variables: dict[str, None] = {}
+        self.writes = Writes()
+        self.handed: dict[str, tuple[str, Look]] = {}  # to other programs: which, and how the file looked
         self._made: set[str] = set()
         self._set: set[str] = set()
+        self._token: Token[Watch | None]
         self._began = time.time_ns()
-        self._named = _looked_at(definition, arguments)
+        self._named = _looked_at(naming.texts(definition, _is_name), arguments)
+        self._asynchronous = definition.asynchronous
         self._outer: Watch | None = None
 
     def __enter__(self) -> "Watch":
@@ -65,11 +84,15 @@ class Watch:
             _installed = True
             sys.addaudithook(_hook)
             watch_variables(_read, _wrote, _is_awake)
+        if self._asynchronous:
+            self._token = _awaited.set(self)
         self._outer = _watches.get(get_ident())
         _watches[get_ident()] = self
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._asynchronous:
+            _awaited.reset(self._token)
         if self._outer is None:
             del _watches[get_ident()]
         else:
@@ -84,10 +107,24 @@ class Watch:
 
     def saw(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Takes in an event of this thread."""
-        path = _path(arguments[0])
-        if path is None or _reads_code(sys._getframe(2).f_globals.get("__name__") or ""):
+        frame = sys._getframe(2)
+        if event in STARTS:
+            self._saw_command(event, arguments)
+            return
+        if event in WRITE_EVENTS:
+            self._saw_write(event, arguments, frame)
+        if event == "sqlite3.connect":
+            path = database(arguments[0])
+        elif event == "ctypes.dlopen" and arguments[0] is None:
+            return
+        else:
+            path = _path(arguments[0])
+        if path is None or reads_code(frame, path, listed=event in ("os.listdir", "os.scandir")):
             return
         if event == "open":
+            path = source_of(path)
+            if arguments[2] & WRITES and not is_excused(frame):
+                self.writes.touch(path, truncated=bool(arguments[2] & os.O_TRUNC))
             self._saw_open(path, arguments[2])
         elif event == "os.mkdir":
             if not os.path.lexists(path):
@@ -96,9 +133,25 @@ class Watch:
             if self._is_made(path) and (target := _path(arguments[1])) is not None:
                 self._made.add(target)
         elif event == "sqlite3.connect":
+            if not is_excused(frame):
+                self.writes.touch(path)
             self._saw_open(path, os.O_RDONLY)
-        elif not self._is_made(path):
+        elif event == "ctypes.dlopen":
+            self._saw_open(path, os.O_RDONLY)
+        elif event not in WRITE_EVENTS and not self._is_made(path):
             self.listed[path] = None
+
+    def _saw_write(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
+        if not is_excused(frame):
+            for said in paths_of(event, arguments):
+                if (path := _path(said)) is not None and not isinstance(said, int):
+                    self.writes.touch(path)
+
+    def _saw_command(self, event: str, arguments: tuple[Any, ...]) -> None:
+        program, paths = command(event, arguments)
+        for path in paths:
+            if path not in self.handed and not self._is_made(path):
+                self.handed[path] = program, look_at(path)
 
     def _saw_open(self, path: str, flags: int) -> None:
         about = _about(path)
@@ -116,39 +169,60 @@ class Watch:
     @property
     def saw_any(self) -> bool:
         """May there be something to say?"""
-        return bool(self.opened or self.listed or self.variables or self._named)
+        return bool(self.opened or self.listed or self.variables or self._named or self.writes or self.handed)
 
     def named(self) -> list[str]:
         """The files that the step names and nobody was seen to open, unless they were written to meanwhile."""
         unseen = [path for path in self._named if path not in self.opened and path not in self._made]
-        return [path for path in unseen if _about(path) == self._named[path]]
+        unseen = [path for path in unseen if (about := _about(path)) is not None and about == self._named[path]]
+        links = set(map(os.path.realpath, self.opened)) if unseen else set()
+        return [path for path in unseen if os.path.realpath(path) not in links]
+
+    def changed(self) -> dict[str, str]:
+        """What was done to the files that were touched, named or handed over, and that are not what they were."""
+        for path, look in self._named.items():
+            if look is not None or isinstance(look_at(path), tuple):
+                self.writes.note(path, look)
+        for path, (_, handed) in self.handed.items():
+            self.writes.note(path, handed)
+        return self.writes.changed() if self.writes else {}
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watches and event in _EVENTS and (watch := _watches.get(get_ident())) is not None:
+    if _watches and event in _EVENTS and (watch := _watching()) is not None:
         try:
             watch.saw(event, arguments)
         except Exception:  # whatever we do not understand, the user's program goes on
             return
 
 
+def _watching() -> Watch | None:
+    return _watches.get(get_ident()) or _awaited.get()
+
+
 def _is_awake() -> bool:
-    return bool(_watches) and get_ident() in _watches
+    return bool(_watches) and _watching() is not None
 
 
 def _read(name: str) -> None:
-    _watches[get_ident()].saw_variable(name, written=False)
+    if (watch := _watching()) is not None:
+        watch.saw_variable(name, written=False)
 
 
 def _wrote(name: str) -> None:
-    _watches[get_ident()].saw_variable(name, written=True)
+    if (watch := _watching()) is not None:
+        watch.saw_variable(name, written=True)
 
 
-_EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "sqlite3.connect"})
+_EVENTS = frozenset({"ctypes.dlopen", "open", "os.listdir", "os.scandir", "sqlite3.connect"}) | STARTS | WRITE_EVENTS
 
 
-def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any], blobs: Blobs) -> Iterator[str]:
+def undeclared(
+    watch: Watch, definition: Definition, arguments: Mapping[str, Any], changed: Mapping[str, str], blobs: Blobs
+) -> Iterator[str]:
     """What to say of a call of a step: a sentence for each variable, file or folder that it read undeclared.
+
+    `changed` are the files that the call changed, of which `undeclared_writes` speaks.
 
     Nothing is said of steps that run each time, or whose results count for so long (`cache=False`, `cache="12h"`): that
     changes in the outside world are seen when the step runs is what they say themselves.
@@ -162,12 +236,12 @@ def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any
                 f"are not seen. Take its value as an argument, or declare it: @step(env=[{name!r}])"
             )
     named = watch.named()
-    if not (watch.opened or watch.listed or named):
+    if not (watch.opened or watch.listed or watch.handed or named):
         return
     given = _Given(files_in(dict(arguments)))
 
     def unknown(paths: Iterable[str]) -> list[str]:
-        others = [path for path in paths if not given.holds(path)]
+        others = [path for path in paths if path not in changed and not given.holds(path)]
         return [path for path in others if not is_foreign(path) and blobs.owned(path) is None]
 
     step, texts = definition.name, {path: name for name, path in _given_as_text(arguments)}
@@ -185,6 +259,13 @@ def undeclared(watch: Watch, definition: Definition, arguments: Mapping[str, Any
         for path in paths if not {folder, *map(str, Path(folder).parents)} & folders else ():
             yield (
                 f"{step} opened {shown(path)}, which is not an argument: changes in it are not seen. "
+                f"Take it as {step}({texts.get(path) or _as_name(path)}: File)"
+            )
+    for path in unknown(path for path in watch.handed if path not in watch.opened and path not in named):
+        if isinstance(look_at(path), tuple):
+            yield (
+                f"{step} gave {shown(path)} to {watch.handed[path][0]}, another program, and the file is not an "
+                f"argument: if it is read, changes in it are not seen. "
                 f"Take it as {step}({texts.get(path) or _as_name(path)}: File)"
             )
     for path in unknown(named):
@@ -224,22 +305,17 @@ def _path(said: object) -> str | None:
     return os.path.abspath(os.fsdecode(said)) if isinstance(said, (str, bytes, os.PathLike)) else None
 
 
-def _reads_code(module: str) -> bool:
-    return module.partition(".")[0] in _READERS_OF_CODE
-
-
-def _looked_at(definition: Definition, arguments: Mapping[str, Any]) -> dict[str, Looks]:
+def _looked_at(texts: Sequence[str], arguments: Mapping[str, Any]) -> dict[str, Looks | None]:
     """The files that a step's code names, and those that its arguments give as text, and how they look."""
-    texts = _texts_of(definition)
     if not texts and _NUMBERS.issuperset(map(type, arguments.values())):  # as of many small steps
         return {}
     paths = [*(path for text in texts for path in _found(text)), *(path for _, path in _given_as_text(arguments))]
-    return {path: about for path in paths if (about := _about(path)) is not None}
+    return {path: _about(path) for path in paths}
 
 
-@lru_cache(maxsize=1024)
-def _texts_of(definition: Definition) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_texts_in(underlying(definition.fn), set())))
+def _is_name(text: str) -> bool:
+    """Does a text of the code look like the name of a file?"""
+    return _NAMES_FILE.fullmatch(text) is not None and "://" not in text
 
 
 def _found(text: str) -> Iterator[str]:
@@ -255,27 +331,6 @@ def _given_as_text(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in arguments.items():
         if type(value) not in _NUMBERS and isinstance(value, (str, PurePath)) and _NAMES_FILE.fullmatch(str(value)):
             yield name, os.path.abspath(value)
-
-
-def _texts_in(thing: object, seen: set[int]) -> Iterator[str]:
-    """The texts that look like names of files: of a function, of those that it calls by name, and of their globals."""
-    if isinstance(thing, (str, PurePath)) and _NAMES_FILE.fullmatch(str(thing)) and "://" not in str(thing):
-        yield str(thing)
-    if not isinstance(thing, FunctionType) or id(thing) in seen or is_foreign(thing.__code__.co_filename):
-        return
-    seen.add(id(thing))
-    for code in _codes(thing.__code__):
-        for constant in code.co_consts:
-            yield from _texts_in(constant, seen)
-        for name in code.co_names:
-            yield from _texts_in(thing.__globals__.get(name), seen)
-
-
-def _codes(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)
 
 
 def _as_name(path: str) -> str:

@@ -19,7 +19,7 @@ from plait.core.matching import fits
 from plait.core.records import Artifact
 from plait.core.sources import Const, Output, outputs
 from plait.core.tuples import new
-from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead
+from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead, UndeclaredWrite
 from plait.runtime.environment import surroundings
 from plait.runtime.main_module import install
 from plait.runtime.naming import Told, collecting, warn_once
@@ -31,6 +31,7 @@ from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
 from plait.runtime.traces import Broken, broken
 from plait.runtime.travel import culprit, travels
+from plait.runtime.undeclared_writes import sentences
 from plait.runtime.vault import Vault
 from plait.runtime.watchdog import deadline, leash
 from plait.secret import mask, travelling
@@ -178,7 +179,7 @@ def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str,
     """Calls a step; the files that it was given must be the same after it, and it should have read no others."""
     given = vault.contents.read_by(node, arguments)
     drawn: list[str] = []
-    with Watch(node.definition, arguments) as watch:
+    with Watch(node.definition, arguments, vault.naming) as watch:
         outcome = _called(node, vault, surface, arguments, call, drawn)
     if outcome[2] is not None:
         return outcome
@@ -186,10 +187,15 @@ def _watched(node: Node, vault: Vault, surface: Surface, arguments: Mapping[str,
 
     if not (watch.saw_any or drawn):
         return outcome
-    for sentence in (*undeclared(watch, node.definition, arguments, vault.blobs), *drawn):
+    changed = watch.changed() if node.definition.options.cache is True else {}
+    reads = undeclared(watch, node.definition, arguments, changed, vault.blobs)
+    wrote = sentences(node.definition.name, changed, outcome[0], vault.blobs) if changed else ()
+    said: list[tuple[type[Warning], str]] = [(UndeclaredRead, text) for text in (*reads, *drawn)]
+    said += [(UndeclaredWrite, text) for text in wrote]
+    for category, sentence in said:
         if vault.naming.strict:
             raise PlaitError(f"{sentence} (an error, since the run is strict)")
-        warn_once(UndeclaredRead, sentence)
+        warn_once(category, sentence)
     return outcome
 
 

@@ -26,6 +26,7 @@ from plait.core.code import cycles
 from plait.core.code.asking import answers
 from plait.core.code.kinds import kind_of, open_function, roles_of
 from plait.core.code.surroundings import Package, Surroundings
+from plait.core.code.texts import texts
 from plait.core.code.units import Encode, Link, Unit, Units
 from plait.core.digest import Digest
 from plait.errors import GraphError, PlaitError
@@ -61,6 +62,7 @@ class Walk:
         self._encode = encode
         self._units = Units(surroundings, encode, kind_of, {})
         self._known: dict[tuple[object, ...], tuple[Code, object]] = {}
+        self._reached: dict[int, Sequence[tuple[Unit, Unit | None]]] = {}  # by the id of a code that is known
 
     def of(
         self,
@@ -77,6 +79,10 @@ class Walk:
             code = self._code(roles, version, depends_on, ignore)
             known = self._known[asked] = (code, (dict(roles), tuple(depends_on), tuple(ignore)))
         return known[0]
+
+    def texts(self, code: Code) -> list[str]:
+        """The short texts that code of this walk names: in its functions, and as constants."""
+        return list(dict.fromkeys(texts(unit for unit, _ in self._reached.get(id(code), ()))))
 
     def token(self, thing: object) -> bytes:
         """What stands for a function or class within a value: its name, with all that it reaches."""
@@ -111,12 +117,14 @@ class Walk:
             root.reach(Link("told", told))
             reached += units.open_all(told)
         _check_ignored(reached, ignored, roles)
-        return Code(
+        code = Code(
             digest=cycles.name(root),
             parts=_parts(reached),
             opaque=tuple(dict.fromkeys(sentence for unit, _ in reached for sentence in unit.opaque)),
             random_state=any(unit.random for unit, _ in reached),
         )
+        self._reached[id(code)] = reached
+        return code
 
 
 def _ids(entries: Sequence[object]) -> tuple[object, ...]:

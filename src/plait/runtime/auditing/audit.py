@@ -10,7 +10,7 @@ from typing import Any
 from plait.core.digest import Digest
 from plait.core.error_text import describe_error, error_message
 from plait.core.sources import Attempt, outputs, walk
-from plait.errors import CodeMismatch, UndeclaredRead
+from plait.errors import CodeMismatch, UndeclaredRead, UndeclaredWrite
 from plait.ports import Clock, Executor, Ledger
 from plait.runtime.auditing.auditor import Auditor, LeftOutError, Start, Trial, is_unsteady, values
 from plait.runtime.auditing.choosing import Sample, without_costs
@@ -120,6 +120,9 @@ def _findings(trial: Trial, vault: Vault) -> Iterator[Finding]:
     reads = dict.fromkeys(text for warnings in told for kind, text in warnings if issubclass(kind, UndeclaredRead))
     for text in reads:
         yield Finding(trial.node, "undeclared read", text.removeprefix(f"{trial.definition.name} "))
+    writes = dict.fromkeys(text for warnings in told for kind, text in warnings if issubclass(kind, UndeclaredWrite))
+    for text in writes:
+        yield Finding(trial.node, "undeclared write", text.removeprefix(f"{trial.definition.name} "))
 
 
 def _unsteady(trial: Trial, vault: Vault) -> Iterator[Finding]:

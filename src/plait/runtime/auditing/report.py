@@ -10,7 +10,7 @@ from plait.errors import PlaitError
 from plait.runtime.auditing.conditions import Cause, many
 from plait.runtime.auditing.distances import Gap
 
-Kind: TypeAlias = Literal["nondeterministic", "changed its input", "undeclared read", "failed"]
+Kind: TypeAlias = Literal["nondeterministic", "changed its input", "undeclared read", "undeclared write", "failed"]
 
 _GAPS = 6  # of one result that are printed
 _NODES = 5  # that are left out for one reason
