@@ -20,7 +20,7 @@ RIGHT = {
     "aliases_of_parts": ["1"] * 9,
     "deep_objects": each("{'chain': 'run'} {'chain': 'hit'} 398"),
     "errors_keep_their_type": each("own 2", "http 2", "True 7 seven", "True"),
-    "errors_without_text": each("{'fails': 'failed', 'base': 'failed', 'other': 'run'} ['Odd', 'Base']"),
+    "errors_without_text": each("{'base': 'failed', 'fails': 'failed', 'other': 'run'} ['Base', 'Odd']"),
     "imports_do_not_draw": None,  # six equal lines
     "logging_in_workers": ["sequential", "mine at work", "threads", "mine at work", "processes", "mine at work"],
     "many_objects_of_main": ["True {'here': 'hit'}"],
@@ -30,7 +30,7 @@ RIGHT = {
     "reads_behind_a_helper": each("True"),
     "settings_of_the_process": [*each("DataFrame"), "DataFrame", "ndarray {'kind': 'run'}"],
     "several_runs_at_once": each("memory wrong 0", "store wrong 0", "wrong hits 0"),
-    "sys_exit": each("{'tool': 'failed', 'other': 'run'}", "True"),
+    "sys_exit": each("{'other': 'run', 'tool': 'failed'}", "True"),
     "texts_that_cannot_be_encoded": [
         line
         for executor in EXECUTORS

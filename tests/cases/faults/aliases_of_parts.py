@@ -17,7 +17,9 @@ def use(train: list[int]) -> int:
     return sum(train)
 
 
-for hint in (Annotated[Split, "shuffled"], TypeAliasType("A", Split), NewType("N", Split)):
+A = TypeAliasType("A", Split)
+N = NewType("N", Split)
+for hint in (Annotated[Split, "shuffled"], A, N):
 
     def split():
         return Split([1], [2])

@@ -29,4 +29,4 @@ def other() -> int:
 for executor in ("sequential", "threads", "processes"):
     p = Pipeline("p", [fails, base, other])
     run = p.run(n=1, fail="keep-going", executor=executor, store="s-" + executor, listeners=[])
-    print(executor, run.states, [type(failure.error).__name__ for failure in run.failures])
+    print(executor, dict(sorted(run.states.items())), sorted(type(failure.error).__name__ for failure in run.failures))

@@ -17,7 +17,8 @@ def other() -> int:
 
 for executor in ("sequential", "threads", "processes"):
     p = Pipeline("p", [tool, other])
-    print(executor, p.run(n=1, fail="keep-going", executor=executor, store=None, listeners=[]).states)
+    states = p.run(n=1, fail="keep-going", executor=executor, store=None, listeners=[]).states
+    print(executor, dict(sorted(states.items())))
     try:
         p.run(n=1, executor=executor, store=None, listeners=[])
     except NodeFailed as error:
