@@ -2,7 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: help demo test test-long test-orders check bench format clean
+# exact versions, so that two clones a year apart are the same; `make lock` renews them. Older releases of pip take what
+# an environment for building is made of from the first, newer ones from the second
+LOCK := requirements/lock.txt
+LOCKED := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK)
+UV := $(VENV)/lock/bin/uv
+
+.PHONY: help demo test test-long test-orders test-newest test-oldest lock check bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -20,6 +26,27 @@ test-long: $(VENV)/test/.made  ## the tests that take minutes
 test-orders: $(VENV)/test/.made  ## all tests in twenty orders, drawn anew: none may fail in any
 	@for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
 		$(VENV)/test/bin/python -m pytest -q -n 2 -m "not long" || exit 1; done
+
+test-newest: $(UV)  ## all tests, with the newest releases of what is needed
+	@$(MAKE) --no-print-directory suite-of OF=newest RESOLUTION=highest
+
+test-oldest: $(UV)  ## all tests, with the oldest releases that pyproject.toml allows
+	@$(MAKE) --no-print-directory suite-of OF=oldest RESOLUTION=lowest-direct
+
+.PHONY: suite-of
+suite-of:
+	@$(PYTHON) -m venv --clear $(VENV)/$(OF)
+	@$(UV) pip install --quiet --python $(VENV)/$(OF)/bin/python --upgrade --resolution $(RESOLUTION) --editable '.[test]'
+	@PLAIT_ORDER=$${PLAIT_ORDER:-0} $(VENV)/$(OF)/bin/python -m pytest -q -n 2 -m "not long" --hypothesis-profile=steady $(TESTS)
+
+lock: $(UV)  ## the newest releases as the exact versions that `make demo` and `make test` install
+	@mkdir -p $(dir $(LOCK))
+	@echo 'hatchling' | UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --all-extras --no-annotate --output-file $(LOCK) pyproject.toml -
+
+$(UV):
+	@$(PYTHON) -m venv --clear $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 
 check: $(VENV)/test/.made  ## ruff, mypy, and the layers of the imports
 	@$(VENV)/test/bin/ruff check .
@@ -39,9 +66,9 @@ clean:  ## what was made here, but no results
 $(VENV)/demo/.made: EXTRAS = examples
 $(VENV)/test/.made: EXTRAS = lint
 
-$(VENV)/%/.made: pyproject.toml
+$(VENV)/%/.made: pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "plait needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12 $*")'
 	@echo "making the virtual environment $(VENV)/$* (once)"
 	@$(PYTHON) -m venv --clear $(VENV)/$*
-	@$(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@$(LOCKED) $(VENV)/$*/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@

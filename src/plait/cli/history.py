@@ -268,7 +268,7 @@ def _of_artifact(name: str, artifact: Artifact, record: Record, vault: Vault, pl
 
 def _lies(artifact: Artifact, vault: Vault, place: Place) -> str:
     if artifact.where == "blob":
-        path = vault.blobs.path(artifact.blob, artifact.data.decode())
+        path = vault.blobs.path(artifact.blob, artifact.data.decode("utf-8", "surrogatepass"))
         return f"{_size(artifact):,} bytes in {fspath(path)}"
     if artifact.where == "reference":
         return f"the file {artifact.blob}"

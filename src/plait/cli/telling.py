@@ -21,6 +21,7 @@ from plait.cli.loading import BrokenModuleError
 from plait.core.error_text import describe_error, error_message
 from plait.errors import NodeFailed, ParameterError, PlaitError
 from plait.runtime.traces import format_traceback, is_users
+from plait.show.streams import write
 
 _STDOUT, _STDERR = 1, 2
 
@@ -109,13 +110,13 @@ def told(*, as_json: bool = False) -> Iterator[None]:
 
 def say(text: str) -> None:
     """A message on stderr."""
-    sys.stderr.write(f"{text}\n")
+    write(f"{text}\n", sys.stderr)
     sys.stderr.flush()
 
 
 def out(text: object) -> None:
     """A result, on stdout."""
-    (_results or sys.stdout).write(f"{text}\n")
+    write(f"{text}\n", _results or sys.stdout)
 
 
 def failed(failure: NodeFailed) -> str:
@@ -146,6 +147,8 @@ def _near(path: str) -> str:
 
 def _defect(error: Exception) -> str:
     """An error that plait should not have raised: its traceback is kept for a report, and not shown."""
-    with tempfile.NamedTemporaryFile("w", prefix="plait-defect-", suffix=".txt", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", errors="backslashreplace", prefix="plait-defect-", suffix=".txt", delete=False
+    ) as file:
         file.write("".join(traceback.format_exception(error)))
     return f"plait: this is a defect of plait ({describe_error(error)}); please report it with {file.name}"

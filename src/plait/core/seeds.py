@@ -15,5 +15,5 @@ def derive(root: int, *path: str, bits: int = 32) -> int:
     >>> derive(7, "train") == derive(7, "train") != derive(7, "test")
     True
     """
-    names = framed([b"seed-v1", b"%x" % root, *(part.encode() for part in path)])
+    names = framed([b"seed-v1", b"%x" % root, *(part.encode("utf-8", "surrogatepass") for part in path)])
     return int.from_bytes(blake3(names).digest()[: bits // 8], "little")

@@ -36,7 +36,9 @@ def content_of(value: File | Dir, fingerprint: Fingerprint = fingerprint) -> Dig
     """The name of what is in a file or folder. A `fingerprint` may know from before what is in a file."""
     try:
         if isinstance(value, File):
-            return digest("file", value.suffix.encode(), fingerprint(os.fspath(value))[0].encode())
+            return digest(
+                "file", value.suffix.encode("utf-8", "surrogatepass"), fingerprint(os.fspath(value))[0].encode()
+            )
         return digest("dir", *_in_folder(value, fingerprint))
     except PermissionError as error:
         where = error.filename or value

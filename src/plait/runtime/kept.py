@@ -46,7 +46,9 @@ class KeptFiles:
         _, size = self._blobs.fingerprint(_there(file))
         if blob is None:
             return Artifact(self._digest(file), "reference", "file", path, size)
-        return Artifact(self._digest(file), "blob", "file", blob, size, data=file.suffix.encode())
+        return Artifact(
+            self._digest(file), "blob", "file", blob, size, data=file.suffix.encode("utf-8", "surrogatepass")
+        )
 
     def out_of_scratch(self, value: Any, scratch: Path) -> Any:
         """The same value, with the files in it that lie in the scratch folder moved into the store."""
@@ -69,7 +71,7 @@ class KeptFiles:
     def load(self, artifact: Artifact) -> File | Dir:
         """The file of an artifact, checked: `ArtifactLost` if it is gone, or is another one."""
         if artifact.where == "blob":
-            return File(self._blobs.path(artifact.blob, artifact.data.decode()))
+            return File(self._blobs.path(artifact.blob, artifact.data.decode("utf-8", "surrogatepass")))
         file = _referred(artifact)
         if not self._stands(artifact):
             raise ArtifactLost(f"{file} is gone, or is another than it was", digest=artifact.digest)

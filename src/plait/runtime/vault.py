@@ -232,7 +232,11 @@ class Vault:
         try:
             inline = artifact.where == "inline"
             with attached([self.files.load(file) for file in artifact.files]):
-                value = codec.read(artifact.data if inline else self.blobs.path(artifact.blob, artifact.data.decode()))
+                value = codec.read(
+                    artifact.data
+                    if inline
+                    else self.blobs.path(artifact.blob, artifact.data.decode("utf-8", "surrogatepass"))
+                )
         except ArtifactLost as lost:  # the store knows its blobs, not what they were the bytes of
             raise ArtifactLost(str(lost), digest=artifact.digest) from None
         except (StoreError, MemoryError):

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from plait.core.durations import readable
 from plait.runtime.output import Wrapper, can_be_wrapped
 from plait.show.report import counted
+from plait.show.streams import encodable
 from plait.show.tally import Notable, Tally
 from plait.show.values import printable
 
@@ -74,7 +75,10 @@ class Line:
         self._put(f"{_CLEAR}{text}\n")
 
     def _put(self, text: str) -> None:
-        self._write(text)
+        try:
+            self._write(text)
+        except UnicodeEncodeError:
+            self._write(encodable(text, self._stream))
         self._stream.flush()
 
     def _of(self, notable: Notable) -> str:

@@ -117,10 +117,11 @@ def put(tree: Any, parts: list[Any]) -> Any:
 
 def _frame(arrays: list[Any], index: Any, columns: Any) -> Any:
     import numpy as np
+    from pandas.api.internals import create_dataframe_from_blocks  # not there until it is imported, in pandas 3.0
 
     arrays = [array.reshape(1, -1) if isinstance(array, np.ndarray) else array for array in arrays]
     blocks = [(array, np.array([place], np.intp)) for place, array in enumerate(arrays)]
-    return _pandas().api.internals.create_dataframe_from_blocks(blocks, index, columns)
+    return create_dataframe_from_blocks(blocks, index, columns)
 
 
 def _array(tree: Any, parts: list[Any]) -> Any:
@@ -133,7 +134,8 @@ def _array(tree: Any, parts: list[Any]) -> Any:
             values = _array(numbers, parts)
             kind = kinds.DatetimeArray if values.dtype.kind == "M" else kinds.TimedeltaArray
             unit = values.dtype.str[4:-1]
-            made = kind._simple_new(values, values.dtype if zone is None else pd.DatetimeTZDtype(unit, _zone_of(zone)))
+            dtype = values.dtype if zone is None else pd.DatetimeTZDtype(unit, _zone_of(zone))
+            made = kind._simple_new(values, dtype=dtype)  # by name: in pandas 3.0 the second argument is another one
         case ["periods", dtype, numbers]:
             made = kinds.PeriodArray(_array(numbers, parts), pd.api.types.pandas_dtype(dtype))
         case ["categories", ordered, categories, codes]:
