@@ -25,7 +25,9 @@ def test_an_old_record_is_read(line, said):
 
 @pytest.mark.parametrize("line, said", RUNS)
 def test_an_old_run_is_read(line, said):
-    assert run_of(line) == said
+    found = run_of(line)
+    assert found._replace(nodes=()) == said._replace(nodes=())
+    assert [node[:4] for node in found.nodes] == list(said.nodes)  # what is said of a node has grown since
 
 
 @given(TEXT, TEXT)
