@@ -20,6 +20,7 @@ from plait.core.records import Record
 
 T = TypeVar("T")
 _PLAIN: dict[type, Callable[[Any], Any]] = {str: str.__str__, int: int.__pos__, float: float.__pos__}
+_TROUBLE = (ValueError, msgspec.MsgspecError)  # the second is not always a kind of the first
 _HEAD, _TAIL = b'{"escaped":', b"}"
 _TO_ESCAPE = re.compile("[%\ud800-\udfff]")
 _ESCAPED = re.compile("%(%|d[89a-f][0-9a-f]{2})")
@@ -50,7 +51,7 @@ def dumps(row: tuple[Any, ...]) -> bytes:
     """
     try:
         return _encode(row)
-    except ValueError:  # UnicodeEncodeError
+    except _TROUBLE:  # UnicodeEncodeError
         return _HEAD + _encode(_escape(row)) + _TAIL
 
 
@@ -65,14 +66,19 @@ def reader(kind: type[T]) -> Callable[[bytes], T]:
     def read(line: bytes) -> T:
         try:
             return decode(line)
-        except ValueError:
-            if line.startswith(_HEAD) and line.endswith(_TAIL):
-                return cast(T, _unescape(decode(line[len(_HEAD) : -len(_TAIL)])))
-            if (renewed := _OLD.sub(_renew, line)) == line:
-                raise
-            return cast(T, _unescape(decode(renewed)))
+        except _TROUBLE as error:
+            try:
+                return _read_escaped(line, decode)
+            except _TROUBLE:
+                raise ValueError(str(error)) from error
 
     return read
+
+
+def _read_escaped(line: bytes, decode: Callable[[bytes], T]) -> T:
+    """Return the row of a line that has text in escapes, or was written before there were any."""
+    escaped = line.startswith(_HEAD) and line.endswith(_TAIL)
+    return cast(T, _unescape(decode(line[len(_HEAD) : -len(_TAIL)] if escaped else _OLD.sub(_renew, line))))
 
 
 def _escape(value: Any) -> Any:
