@@ -8,6 +8,7 @@ from typing import Any
 from plait.core.definition import Definition
 from plait.core.error_text import error_message
 from plait.errors import PlaitError
+from plait.runtime.sending import pickle_to_send
 from plait.secret import travelling
 
 _DEEP = 30  # parts of parts that are looked into
@@ -59,11 +60,9 @@ def check_value(value: Any, name: str) -> None:
 
 
 def _refusal(thing: Any) -> str | None:
-    import cloudpickle
-
     try:
         with travelling():
-            cloudpickle.dumps(thing, protocol=5, buffer_callback=_left_out)
+            pickle_to_send(thing, buffer_callback=_left_out)
     except Exception as error:
         return error_message(error) or type(error).__name__
     return None

@@ -29,6 +29,7 @@ from plait.runtime.randomness import NOTHING, drawing, seeded, shared_by
 from plait.runtime.readonly_arrays import add_hint
 from plait.runtime.reads import Watch, undeclared
 from plait.runtime.resolve import Ambients, Surface, argument
+from plait.runtime.sending import pickle_to_send
 from plait.runtime.traces import Broken, broken
 from plait.runtime.travel import culprit, travels
 from plait.runtime.undeclared_writes import sentences
@@ -229,11 +230,9 @@ _vaults: dict[bytes, Vault] = {}  # that this worker process was sent
 
 def packed(job: Job) -> bytes:
     """A job as bytes; functions of notebooks and `__main__` travel whole, others by their module and name."""
-    import cloudpickle
-
     try:
         with travelling():
-            return bytes(cloudpickle.dumps(job))
+            return pickle_to_send(job)
     except Exception as error:
         raise PlaitError(
             f"{job.node.name} cannot be sent to another process: {error_message(error)}; "

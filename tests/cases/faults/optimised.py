@@ -14,7 +14,9 @@ def checked(n: int) -> int:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        run = Pipeline("p", [checked]).run(n=-1, store="s", executor=sys.argv[1], fail="keep-going", listeners=[])
+        run = Pipeline("p", [checked]).run(
+            n=-1, store=f"s-{sys.argv[1]}", executor=sys.argv[1], fail="keep-going", listeners=[]
+        )
         print(sys.argv[1], run.states)
     else:
         for executor in ("sequential", "threads", "processes"):
