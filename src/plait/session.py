@@ -242,7 +242,7 @@ class Session:
             ledger.add_run(row)
             state.keep_failure = _Failures(row, state, ledger, self.place.blobs)
         told = list(_listening(listeners))
-        tell(told, RunStarted(name, self.graph.name, self.needed))
+        tell(told, RunStarted(name, self.graph.name, self.needed, began))
         status, said = "cancelled", ""
         try:
             request = self.request(name)
@@ -251,7 +251,7 @@ class Session:
                 others=started,
             )  # fmt: skip
             with capturing():
-                drive(events, told)
+                drive(events, told, name, state)
             status = "failed" if state.failures.keys() - state.attempted else "done"
         except NodeFailed as failure:
             status, said, failure.run = "failed", str(failure), run
@@ -266,7 +266,7 @@ class Session:
             if ledger is not None:
                 with paused():
                     ledger.add_run(_finished(row, status, said, state, self.place.blobs))
-            tell(told, RunFinished(name, status, run.seconds))
+            tell(told, RunFinished(name, status, run.seconds, time.time()))
         return run
 
     def _row(self, name: str, began: float) -> RunRow:

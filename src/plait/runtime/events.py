@@ -1,4 +1,8 @@
-"""What a run tells while it goes on: plain data, which can be shown, logged or sent on."""
+"""What a run tells while it goes on: plain data, which can be shown, logged or sent on.
+
+Listeners get each event with the id of its run and the time of day at which it was told, in seconds since 1970, so that
+one listener can serve many runs at once; where a step was called, also with the worker: host, process and thread.
+"""
 
 from typing import NamedTuple
 
@@ -11,12 +15,15 @@ class RunStarted(NamedTuple):
     run: str
     pipeline: str
     nodes: tuple[str, ...]
+    time: float = 0.0
 
 
 class Started(NamedTuple):
     """A node's step is called."""
 
     node: str
+    run: str = ""
+    time: float = 0.0
 
 
 class Cached(NamedTuple):
@@ -25,6 +32,8 @@ class Cached(NamedTuple):
     node: str
     digest: Digest
     seconds: float  # that it took when it was made
+    run: str = ""
+    time: float = 0.0
 
 
 class Finished(NamedTuple):
@@ -33,6 +42,9 @@ class Finished(NamedTuple):
     node: str
     digest: Digest
     seconds: float
+    run: str = ""
+    time: float = 0.0
+    worker: str = ""
 
 
 class Failed(NamedTuple):
@@ -41,6 +53,9 @@ class Failed(NamedTuple):
     node: str
     error: str
     seconds: float
+    run: str = ""
+    time: float = 0.0
+    worker: str = ""
 
 
 class Retried(NamedTuple):
@@ -50,13 +65,19 @@ class Retried(NamedTuple):
     attempt: int  # that failed: 1 is the first
     error: str
     wait: float  # seconds until the next one
+    run: str = ""
+    time: float = 0.0
+    worker: str = ""
 
 
 class Skipped(NamedTuple):
-    """A node was not run, because another one failed."""
+    """A node was not run: another one failed, or a switch chose another branch."""
 
     node: str
-    because: str
+    because: str  # the node that failed; "" where none did
+    reason: str = ""  # why it was not run, where no node failed
+    run: str = ""
+    time: float = 0.0
 
 
 class Lost(NamedTuple):
@@ -64,6 +85,8 @@ class Lost(NamedTuple):
 
     node: str
     digest: Digest
+    run: str = ""
+    time: float = 0.0
 
 
 class Unfolds(NamedTuple):
@@ -71,6 +94,8 @@ class Unfolds(NamedTuple):
 
     node: str
     items: int
+    run: str = ""
+    time: float = 0.0
 
 
 class RunFinished(NamedTuple):
@@ -79,6 +104,7 @@ class RunFinished(NamedTuple):
     run: str
     status: str
     seconds: float
+    time: float = 0.0
 
 
 RunEvent = RunStarted | Started | Cached | Finished | Failed | Retried | Skipped | Lost | Unfolds | RunFinished

@@ -172,7 +172,7 @@ class _OneByOne(_Scheduler):
             name = ready.pop()
             if not results.stands(name):
                 continue
-            yield new(Started, (name,))
+            yield new(Started, (name, "", 0.0))
             work.began[name] = work.clock.steady()
             try:
                 done = perform(work.nodes[name])
@@ -185,7 +185,7 @@ class _OneByOne(_Scheduler):
             else:
                 if unkept:
                     ready.push(results.settle(name, done.value, MEMORY, done.seconds, here=True))
-                    yield new(Finished, (name, MEMORY.digest, done.seconds))
+                    yield new(Finished, (name, MEMORY.digest, done.seconds, "", 0.0, ""))
                 else:
                     results.finished(name, done, here=True)
 

@@ -1,11 +1,13 @@
 """The one loop that owns a run's events, and hands each to whoever listens."""
 
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 
-from plait.runtime.events import RunEvent
+from plait.runtime.events import Failed, Finished, Retried, RunEvent, RunFinished, RunStarted
 from plait.runtime.native_threads import limited
 from plait.runtime.process_lock import nested
+from plait.runtime.request import State
 
 Listener = Callable[[RunEvent], None]
 
@@ -22,9 +24,19 @@ def tell(listeners: list[Listener], event: RunEvent) -> None:
             logging.getLogger("plait").exception("a listener failed, and is not told any more: %r", listener)
 
 
-def drive(events: Generator[RunEvent, None, None], listeners: list[Listener]) -> None:
+def drive(events: Generator[RunEvent, None, None], listeners: list[Listener], run: str, state: State) -> None:
     """Runs to the end, whatever the listeners do; numeric libraries are limited meanwhile."""
     with nested(), limited(), closing(events):
         for event in events:
             if listeners:
-                tell(listeners, event)
+                tell(listeners, _stamped(event, run, state))
+
+
+def _stamped(event: RunEvent, run: str, state: State) -> RunEvent:
+    """An event with its run, time and worker: looked up here, where listeners pay for it and nothing else does."""
+    if isinstance(event, (RunStarted, RunFinished)):
+        return event._replace(time=time.time())
+    if isinstance(event, (Finished, Failed, Retried)):
+        worker = state.workers.get(event.node, state.worker)
+        return event._replace(run=run, time=time.time(), worker=worker)
+    return event._replace(run=run, time=time.time())

@@ -134,7 +134,7 @@ class Results:
             return
         artifact = done.artifact or MEMORY
         fresh = self.settle(name, done.value, artifact, done.seconds, here=here)
-        self.work.told.append(new(Finished, (name, artifact.digest, done.seconds)))
+        self.work.told.append(new(Finished, (name, artifact.digest, done.seconds, "", 0.0, "")))
         if self.work.ledger is None:
             self.work.ready.push(fresh)
             return
@@ -302,7 +302,7 @@ class Results:
         """Takes in what was known, with how long it took when it was made; gives the nodes that can go on now."""
         self.state.states[name] = "hit"
         fresh = self._known(name, artifact, seconds)
-        self.work.told.append(new(Cached, (name, artifact.digest, seconds)))
+        self.work.told.append(new(Cached, (name, artifact.digest, seconds, "", 0.0)))
         return fresh
 
     def _known(self, name: str, artifact: Artifact, seconds: float) -> list[str]:

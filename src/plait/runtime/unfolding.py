@@ -174,7 +174,7 @@ class Growth:
             if name in said:
                 state.states[name], state.unchosen[name] = "skipped", said[name]
                 if name in work.request.needed:
-                    work.told.append(Skipped(name, said[name]))
+                    work.told.append(Skipped(name, "", said[name]))
             elif stopped and name in work.request.needed:  # or who would have asked for it was stopped
                 after = [node for node in graph.descendants(name) if node in stopped]
                 if after:

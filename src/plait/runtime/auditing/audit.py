@@ -54,8 +54,8 @@ def audit(
     tell(told, RunStarted("audit", request.graph.name, request.needed * 3))
     try:
         events = execute(request, state, vault=vault, ledger=Unrecorded(), executor=auditor, clock=clock, others=here)
-        drive(events, told)
-        drive(auditor.again(), told)
+        drive(events, told, "audit", state)
+        drive(auditor.again(), told, "audit", state)
     finally:
         auditor.shutdown(cancel_futures=True)
         tell(told, RunFinished("audit", "done", clock.steady() - began))
