@@ -54,11 +54,11 @@ def test_one_listener_can_serve_many_runs_at_once():
 def test_a_branch_that_was_not_chosen_is_skipped_because_of_no_node():
     @pipeline
     def chosen(n: int) -> int:
-        one = first(n)
-        return switch(n, {1: one, 2: second(one)}, default=one)
+        one = first(n)  # known only while the run goes on
+        return switch(one, {1: one, 2: second(one)}, default=one)
 
     told = []
-    chosen.run(n=1, store=None, listeners=[told.append])
+    chosen.run(n=0, store=None, listeners=[told.append])
     skipped = [event for event in told if isinstance(event, Skipped)]
     assert [event.node for event in skipped if event.node == "second"] == ["second"]
     assert all(event.because == "" and event.reason for event in skipped)
