@@ -149,6 +149,46 @@ def test_more_than_is_kept_has_its_end(monkeypatch):
     assert made.text.startswith("line 000000\n") and made.text.endswith("line 019999\n") and len(made.text) < 17_000
 
 
+@pytest.mark.parametrize("secret", ["S" + "k3y" * 40, "-----BEGIN" + "0123456789abcdef" * 200])
+def test_no_part_of_a_secret_is_kept_where_a_text_is_cut(monkeypatch, secret):
+    monkeypatch.setattr(output, "_MOST", 100_000)
+    monkeypatch.setattr("plait.secret._revealed", {secret})
+    for shift in range(0, len(secret), 7):
+        log = output.Log()
+        log.add("x" * shift)
+        for _ in range(300_000 // len(secret)):
+            log.add(f"{secret}\n")
+        text = log.closed(None).text
+        assert set(text.replace("***", "").replace("characters are left out here", "")) <= set("x\n[.], 0123456789")
+
+
+def test_formatters_of_the_program_make_the_text_of_an_error_themselves():
+    class OneLine(logging.Formatter):
+        def formatException(self, ei):
+            return f"in one line: {ei[1]!r}"
+
+    @step
+    def logs(n: int) -> int:
+        try:
+            raise ValueError(n)
+        except ValueError:
+            logging.getLogger("mine.lines").exception("bad")
+        return n
+
+    said, logger = io.StringIO(), logging.getLogger("mine.lines")
+    handler = logging.StreamHandler(said)
+    handler.setFormatter(OneLine("%(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        run = Pipeline("p", [logs]).run(n=1, store=None, listeners=[])
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+    assert said.getvalue() == "bad\nin one line: ValueError(1)\n"
+    assert "Traceback" in run.log("logs")
+
+
 def test_secrets_are_not_kept(tmp_path):
     @step
     def asks(key: Secret) -> int:

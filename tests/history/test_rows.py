@@ -109,7 +109,25 @@ def test_the_texts_of_others_cannot_move_the_cursor():
         node(error=NodeError("E\x1b", "\x1b[2Jm\n", "t\r"), log=NodeLog("\x1b", "\x07", 2, 1), attempts=("\x1b",))
     )
     said = clean_run(odd).nodes[0]
-    assert (said.error, said.log[:2], said.attempts) == (("E", "[2Jm\n", "t"), ("", ""), ("",))
+    assert (said.error, said.log[:2], said.attempts) == (("E?", "?[2Jm\n", "t?"), ("?", "?"), ("?",))
+    assert said.log.is_whole
+
+
+def test_long_texts_of_this_machine_are_what_they_were_and_those_of_others_are_cleaned(tmp_path):
+    blobs = create(tmp_path / "s").blobs
+    coloured = "\x1b[31mred\x1b[0m\r" * 500
+    whole = row(node(log=log_of(coloured)))
+    kept = split(whole, blobs)
+    assert kept.bulk and joined(load_run(dump_run(kept)), blobs) == whole
+    theirs = joined(load_run(dump_run(kept))._replace(foreign=True), blobs).nodes[0].log
+    assert theirs.text == coloured.replace("\x1b", "?").replace("\r", "?") and theirs.is_whole
+
+
+def test_the_row_alone_says_where_more_of_a_log_is(tmp_path):
+    blobs = create(tmp_path / "s").blobs
+    kept = split(row(node(log=NodeLog("x" * 5000, "", 9000, 1, "../../../../etc/hostname"))), blobs)
+    honest = kept._replace(nodes=tuple(one._replace(log=one.log._replace(blob="")) for one in kept.nodes))
+    assert joined(honest, blobs).nodes[0].log.blob == ""
 
 
 def test_a_text_without_its_middle():

@@ -568,6 +568,12 @@ def test_what_runs_printed_stays_as_long_as_what_they_used(store):
         assert {row.id for row in ledger.runs()} == {"old", "recent", "tagged"}
 
 
+def test_what_runs_printed_is_not_told_as_needed_by_nothing(store):
+    kept(store, runs=[with_texts(store, "tagged", 1.0, tags=("best",))[0]])
+    told = store.upkeep().overhead()
+    assert told["what runs printed and said of failures"] > 60_000 and "blobs that no result needs" not in told
+
+
 def test_what_runs_printed_counts_as_what_is_stored(store):
     rows = [with_texts(store, str(i), 1000.0 + i) for i in range(5)]
     kept(store, runs=[row for row, _ in rows])

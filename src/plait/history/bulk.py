@@ -49,10 +49,12 @@ def joined(run: RunRow, blobs: Blobs) -> RunRow:
     nodes = list(run.nodes)
     for detail in details:
         if 0 <= detail.place < len(nodes):
-            nodes[detail.place] = nodes[detail.place]._replace(
-                attempts=detail.attempts, error=detail.error, log=detail.log
-            )
-    return clean_run(run._replace(nodes=tuple(nodes), bulk=""))
+            node, log = nodes[detail.place], detail.log
+            if log is not None:  # the row alone says where the rest is: it was checked if it is of others
+                log = log._replace(blob="" if node.log is None else node.log.blob)
+            nodes[detail.place] = node._replace(attempts=detail.attempts, error=detail.error, log=log)
+    whole = run._replace(nodes=tuple(nodes), bulk="")
+    return clean_run(whole) if run.foreign else whole
 
 
 def whole_text(log: NodeLog, blobs: Blobs) -> str:

@@ -33,6 +33,7 @@ class RunRow(NamedTuple):
     error: str = ""
     tags: tuple[str, ...] = ()  # names that a person gave it: while it has one, what it used is kept
     bulk: str = ""  # the blob that has the long texts of its nodes, which are cut short here; "" if all is here
+    foreign: bool = False  # has it come from another machine? Its texts are shown without what moves a cursor
 
 
 class Detail(NamedTuple):
@@ -114,9 +115,9 @@ def blobs_of_run(run: RunRow) -> Iterator[str]:
 
 
 def clean_run(run: RunRow) -> RunRow:
-    """A row of others, whose texts can neither move the cursor nor colour what follows."""
+    """Return a row of others, marked as such, whose texts can neither move the cursor nor colour what follows."""
     nodes = tuple(_clean_node(node) if node.is_detailed else node for node in run.nodes)
-    return run._replace(nodes=nodes, error=_clean(run.error))
+    return run._replace(nodes=nodes, error=_clean(run.error), foreign=True)
 
 
 def _clean_node(node: NodeRun) -> NodeRun:
@@ -130,4 +131,5 @@ def _clean_node(node: NodeRun) -> NodeRun:
 
 
 def _clean(text: str) -> str:
-    return text if text.isprintable() else "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
+    """Return a text of the same length, as is said beside it."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)

@@ -25,7 +25,7 @@ from plait.ports import Blobs
 from plait.secret import masked
 
 _MOST = 16 << 20  # characters of what one node prints that are kept
-_EDGE = 1 << 10  # characters at a cut that may be a part of a secret
+_EDGE = 16 << 10  # characters at a cut that may be a part of a secret, such as a private key
 _PARTS = 1000  # texts that are put together at once
 _FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
 
@@ -41,7 +41,8 @@ class Log:
         self._lock = threading.Lock()
         self._blocks: list[str] = []
         self._parts: list[str] = []
-        self._tail = ""
+        self._tail: list[str] = []
+        self._held = 0  # characters in the tail
         self._size = 0
         self._lines = 0
 
@@ -55,18 +56,25 @@ class Log:
                     self._blocks.append("".join(self._parts))
                     self._parts.clear()
             if len(text) > room:
-                self._tail = (self._tail + text)[-(TAIL + _EDGE) :]
+                self._tail.append(text)
+                self._held += len(text)
+                if self._held > 8 * (TAIL + _EDGE):
+                    self._tail = [self._ended()]
+                    self._held = len(self._tail[0])
             self._size += len(text)
             self._lines += text.count("\n")
+
+    def _ended(self) -> str:
+        return "".join(self._tail)[-(TAIL + _EDGE) :]
 
     def closed(self, blobs: Blobs | None) -> NodeLog:
         """All of it, bounded and without secrets; what is long goes to the store, if there is one."""
         with self._lock:
-            text, tail, size = "".join([*self._blocks, *self._parts]), self._tail, self._size
+            text, tail, size = "".join([*self._blocks, *self._parts]), self._ended(), self._size
         if not tail:
             return kept(masked(text), blobs)
         text = masked(text)[:-_EDGE]
-        tail = masked(tail)[-TAIL:]
+        tail = masked(tail)[_EDGE:][-TAIL:]  # what is masked is shorter, and the cut is at the beginning
         made = log_of(text)
         return NodeLog(made.head, tail[-len(made.tail) :], size, self._lines, _put(text, blobs))
 
@@ -242,10 +250,13 @@ _plain = logging.Logger.callHandlers
 
 
 def _said(record: logging.LogRecord) -> str:
+    before = record.exc_text
     try:
         return f"{_FORMAT.format(record)}\n"
     except Exception as error:  # its arguments do not fit its message
         return f"{record.levelname} {record.name}: {record.msg!r} cannot be formatted ({type(error).__name__})\n"
+    finally:
+        record.exc_text = before  # else the formatters of the program find ours there, and do not make their own
 
 
 def _in_child() -> None:

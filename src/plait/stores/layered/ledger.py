@@ -140,7 +140,8 @@ class LayeredLedger:
         """Runs, newest first."""
         ours = self._near.runs(pipeline, limit)
         known = {run.id for run in ours}
-        theirs = [run for run in self._mirror.ledger.runs(pipeline, limit) if run.id not in known]
+        found = self._mirror.ledger.runs(pipeline, limit)
+        theirs = [run._replace(foreign=True) for run in found if run.id not in known]
         return sorted([*ours, *theirs], key=lambda run: run.started, reverse=True)[:limit] if theirs else ours
 
     def close(self) -> None:

@@ -28,9 +28,12 @@ class LocalUpkeep:
         """Bytes of all that is no result, by what it is."""
         known, blobs = catalogue.read(self._layout), dict(blob_sizes(self._layout))
         needed = {blob for line in known.records.values() for blob in line.blobs} | known.accepted_blobs()
+        texts = {blob for one in known.texts() for blob in one.blobs} - needed
         records = sum(line.size for line in known.records.values())
+        free = blobs.keys() - needed - texts
         found = {
-            "blobs that no result needs": sum(size for blob, size in blobs.items() if blob not in needed),
+            "what runs printed and said of failures": sum(blobs.get(blob, 0) for blob in texts),
+            "blobs that no result needs": sum(map(blobs.__getitem__, free)),
             "runs, code and superseded records": sum(one.size for one in known.segments.values()) - records,
             "index": _weight(self._layout.index),
             "quarantine": _weight(self._layout.quarantine),
