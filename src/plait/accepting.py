@@ -33,8 +33,9 @@ def accept(pipeline: "Pipeline[..., Any]", *nodes: "Target", note: str = "", **a
     (new ones, and those that failed) are left to run; `left` of what is returned says which, and why. What comes after
     them then is a hit too, where it has not changed itself.
     """
+    from plait.opening import SystemClock
     from plait.runtime.accepting import accept as accept_in
-    from plait.session import SystemClock, asked
+    from plait.session import asked
 
     if not nodes:
         raise PlaitError(f"accept({pipeline.name}): name the nodes whose change of code changes no result")
@@ -55,8 +56,8 @@ def accepted(*, store: Any = DEFAULT) -> Sequence[Acceptance]:
 
 def withdraw(id: str, *, store: Any = DEFAULT) -> list[Acceptance]:  # noqa: A002 - the word of the public surface
     """Takes back what was accepted under an id, and what was accepted on its ground: they are to be run again."""
+    from plait.opening import SystemClock
     from plait.runtime.accepting import withdraw as withdraw_from
-    from plait.session import SystemClock
 
     with _ledger(store) as ledger:
         return list(withdraw_from(ledger, id, by=_user(), at=SystemClock().now()))

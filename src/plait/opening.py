@@ -1,6 +1,7 @@
 """From what a user says to what is used: a store, its vault, an executor. Nothing is written yet."""
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +20,19 @@ from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
 from plait.settings import DEFAULT
 from plait.storage import Layered, Local, Remote
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def steady(self) -> float:
+        return time.perf_counter()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 def opened(store: Any) -> Store | None:

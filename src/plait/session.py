@@ -25,7 +25,7 @@ from plait.core.step import Step
 from plait.errors import GraphError, NodeFailed, ParameterError, PlaitError, StaleStepWarning
 from plait.files import shown
 from plait.history.bulk import split
-from plait.opening import beside, digest_of, executors_of, opened, process_with, temporary, vault_of
+from plait.opening import SystemClock, beside, digest_of, executors_of, opened, process_with, temporary, vault_of
 from plait.past import drawn, recounted
 from plait.ports import Blobs, Ledger, RunRow, Store
 from plait.runtime.environment import environment
@@ -43,6 +43,7 @@ from plait.runtime.request import Request, State, keep_nothing
 from plait.runtime.resolve import Surface
 from plait.runtime.run import Run, use_of
 from plait.runtime.sites import check_timeouts
+from plait.runtime.worker import check_not_receiving
 from plait.settings import DEFAULT
 
 if TYPE_CHECKING:
@@ -58,19 +59,6 @@ _DEFAULTS = {
     "strict": False,
 }
 _ASKING = ("seed", "now", "given", "store", "strict")  # the options of verbs that run nothing
-
-
-class SystemClock:
-    """The clocks of this machine."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def steady(self) -> float:
-        return time.perf_counter()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 class Session:
@@ -226,7 +214,10 @@ class Session:
         sized(definitions, self.limits)
         started = executors_of(self.options["executor"], self.options["workers"], definitions, self._open)
         check_timeouts(definitions, started)
-        store = self.store if all(executor.in_process for executor in started.values()) else self.place
+        in_process = all(executor.in_process for executor in started.values())
+        if not in_process:
+            check_not_receiving(self.graph.name)
+        store = self.store if in_process else self.place
         ledger = self.ledger(store)
         began, clock = time.time(), time.perf_counter()
         name = f"{datetime.fromtimestamp(began, UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"

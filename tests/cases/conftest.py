@@ -10,6 +10,8 @@ import pytest
 from plait import Pipeline
 from plait.runtime import naming
 
+collect_ignore = ["faults"]  # programs that run what they say as soon as they are imported
+
 
 class Project:
     def __init__(self, folder):

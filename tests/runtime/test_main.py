@@ -48,9 +48,9 @@ def cell(number, text):
 """
 
 
-def run(path, text):
+def run(path, text, **options):
     path.write_text(text)
-    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120)
+    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120, **options)
 
 
 def test_a_script_needs_no_guard_to_run_in_processes(tmp_path):
@@ -226,3 +226,10 @@ for kind in ("row", "slots", "pair", "enum", "inner", "local", "function"):
     )
     done = run(tmp_path / "script.py", text)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_module_that_runs_in_processes_when_it_is_imported_says_so_and_does_not_multiply(tmp_path):
+    (tmp_path / "shop.py").write_text(CODE + RUN.replace("assert", "if 0: assert"))
+    done = run(tmp_path / "script.py", "import sys; sys.path.insert(0, '.')\nimport shop\n", cwd=tmp_path)
+    assert done.returncode != 0
+    assert 'Put the call of run under if __name__ == "__main__":, or in a function' in done.stderr

@@ -286,13 +286,33 @@ def received(bag: bytes) -> Vault:
     return vault
 
 
+_receiving = 0  # jobs that are being unpickled: their modules are imported
+
+
+def check_not_receiving(pipeline: str) -> None:
+    """Raise `PlaitError` if a module that a worker imports for its job is about to start workers of its own.
+
+    They would import it too, and start others, without end.
+    """
+    if _receiving:
+        raise PlaitError(
+            f"{pipeline} is run in other processes by a module that its workers import, so that each of them would "
+            f'start more workers, without end. Put the call of run under if __name__ == "__main__":, or in a function'
+        )
+
+
 def work(bag: bytes, parcel: bytes, call: Call = call) -> Done | Broken:
     """Runs a job in a worker process. Raises `CodeMismatch` as it is: an executor may have a worker that is newer."""
     import pickle
 
+    global _receiving
     try:
-        vault = received(bag)
-        job = pickle.loads(parcel)  # noqa: S301 - from the process that started us
+        _receiving += 1
+        try:
+            vault = received(bag)
+            job = pickle.loads(parcel)  # noqa: S301 - from the process that started us
+        finally:
+            _receiving -= 1
         install(job.node.definition)
         with deadline(job.timeout, job.trace):
             return _work(job, vault, call)
