@@ -233,3 +233,115 @@ def test_a_module_that_runs_in_processes_when_it_is_imported_says_so_and_does_no
     done = run(tmp_path / "script.py", "import sys; sys.path.insert(0, '.')\nimport shop\n", cwd=tmp_path)
     assert done.returncode != 0
     assert 'Put the call of run under if __name__ == "__main__":, or in a function' in done.stderr
+
+
+ALIKE = """
+import dataclasses, functools
+from plait import Pipeline, step
+
+@dataclasses.dataclass
+class Row:
+    x: int
+
+class Outer:
+    @dataclasses.dataclass
+    class Row:
+        x: int
+
+def make(k):
+    @dataclasses.dataclass
+    class Row:
+        x: int
+        def times(self):
+            return self.x * k
+    return Row
+
+def doubled(fn):
+    @functools.wraps(fn)
+    def wrapper(*args):
+        return 2 * fn(*args)
+    return wrapper
+
+def one():
+    return 1
+
+two = doubled(one)
+f, g = lambda: 1, lambda: 2
+Made = make(3)
+
+@step
+def top(n: int) -> object:
+    return Row(n)
+
+@step
+def inner(n: int) -> object:
+    return Outer.Row(n)
+
+@step
+def made(n: int) -> object:
+    return Made(n)
+
+@step
+def here(n: int) -> object:
+    return make(4)(n)
+
+@step
+def passed(handed: object) -> object:
+    return handed
+
+@step
+def fs(n: int) -> object:
+    return [f]
+
+@step
+def gs(n: int) -> object:
+    return [g]
+
+@step
+def ones(n: int) -> object:
+    return [one]
+
+@step
+def twos(n: int) -> object:
+    return [two]
+
+@step(cache=False)
+def seen(top: object, inner: object, made: object, here: object, passed: object) -> list:
+    return [f"{type(one).__qualname__} {hasattr(one, 'times')}" for one in (top, inner, made, here, passed)]
+
+p = Pipeline("p", [top, inner, made, here, passed, fs, gs, ones, twos, seen])
+for executor in ("sequential", "processes"):
+    run = p.run(n=1, handed=make(5)(1), store="s", executor=executor, listeners=[])
+    print(len({run.digest(node) for node in run.states}), *run["seen"])
+    print(*sorted({run.states[node] for node in ("top", "inner", "here")}))
+"""
+
+
+def test_what_has_one_name_in_different_places_of_a_script_is_told_apart_in_a_worker(tmp_path):
+    (tmp_path / "script.py").write_text(ALIKE.replace('("sequential", "processes")', '("processes", "sequential")'))
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    local = "make.<locals>.Row True"
+    assert done.stdout.splitlines() == [
+        f"10 Row False Outer.Row False {local} {local} {local}",
+        "run",
+        f"10 Row False Outer.Row False {local} {local} {local}",
+        "hit",
+    ]
+
+
+def test_a_traceback_of_a_worker_shows_the_lines_of_the_script(tmp_path):
+    rest = """
+@step
+def fails(n: int) -> int:
+    raise ValueError("no")  # this line
+
+try:
+    Pipeline("p", [fails]).run(n=1, store=None, executor="processes", listeners=[])
+except Exception as error:
+    import traceback
+    print("".join(traceback.format_exception(error)))
+"""
+    done = run(tmp_path / "script.py", CODE + rest)
+    assert f'File "{tmp_path / "script.py"}"' in done.stdout
+    assert "# this line" in done.stdout.partition("in the worker process")[2].partition("The above")[0], done.stdout

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+from plait.core import code_by_value
 from plait.core.values import Stream
 
 ORDER = 52
@@ -84,7 +85,4 @@ def _dumps(value: Any) -> bytes:
         data = b"__main__"
     if b"__main__" not in data:
         return data
-    import cloudpickle
-
-    by_value: bytes = cloudpickle.dumps(value, 5)  # what another process could not import
-    return by_value
+    return code_by_value.dumps(value)  # with what another process could not import

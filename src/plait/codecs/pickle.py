@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
+from plait.core import code_by_value
 from plait.core.values import Stream
 
 ORDER = 90
@@ -145,7 +146,10 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _live(name: str, module: Any) -> type | None:
-    """The class of that name in `__main__`, or the only one within the classes of `__main__`."""
+    """The class of that name in `__main__`, or the only one within the classes of `__main__`.
+
+    It is for pickles of earlier versions, in which a class has forgotten in what it stands.
+    """
     main = vars(sys.modules["__main__"])
     if module != "__main__" or _is_class(main.get(name)):
         return main[name] if module == "__main__" else None
@@ -164,24 +168,42 @@ def _is_class(thing: Any) -> bool:
 
 def _as_it_is_now(cls: type) -> type:
     """The class that stands in `__main__` where this one stood; a cell of a notebook may have run again."""
+    return _standing(cls.__qualname__, cls.__module__) or cls
+
+
+def _standing(whole_name: str, module: Any) -> type | None:
+    """Return the class of `__main__` that stands where a name says: in the module, or in a class that stands there."""
     found: Any = sys.modules["__main__"]
-    for name in cls.__qualname__.split(".") if cls.__module__ == "__main__" else ():
+    for name in whole_name.split(".") if module == "__main__" else ():
         found = vars(found).get(name)
         if not _is_class(found):
-            return cls
-    return cls if cls.__module__ != "__main__" else found
+            return None
+    return found if module == "__main__" else None
 
 
 def _class(make: Any, kind: Any, name: str, bases: Any, type_kwargs: Any, *more: Any) -> Any:
-    return _live(name, type_kwargs.get("__module__")) or make(kind, name, bases, type_kwargs, *more)
+    module, whole_name = type_kwargs.get("__module__"), type_kwargs.get("__qualname__")
+    if whole_name is None:
+        live = _live(name, module)
+    else:
+        live = _standing(whole_name, module) or _made_for(whole_name, name, module)
+    return live or make(kind, name, bases, type_kwargs, *more)
+
+
+def _made_for(whole_name: str, name: str, module: Any) -> type | None:
+    """Return the class of `__main__` that a function made and that goes by its own name there: `Row = make()`."""
+    found: Any = vars(sys.modules["__main__"]).get(name)
+    return found if module == "__main__" and _is_class(found) and found.__qualname__ == whole_name else None
 
 
 def _enum(make: Any, bases: Any, name: str, qualname: str, members: Any, module: str, *more: Any) -> Any:
-    return _live(name, module) or make(bases, name, qualname, members, module, *more)
+    return _standing(qualname, module) or make(bases, name, qualname, members, module, *more)
 
 
 def _state(fill: Any, cls: type, state: Any) -> Any:
-    return cls if _live(cls.__name__, cls.__module__) is cls else fill(cls, state)
+    whole_name, module = cls.__qualname__, cls.__module__
+    live = _standing(whole_name, module) or _made_for(whole_name, cls.__name__, module)
+    return cls if live is cls else fill(cls, state)
 
 
 def _function(make: Any, code: types.CodeType, held: Any, *more: Any) -> Any:
@@ -226,10 +248,8 @@ def _dumps_shallow(value: Any) -> tuple[bytes, list[memoryview]]:
     except _NO_NAME:
         by_value = True
     if by_value:
-        import cloudpickle
-
         buffers.clear()
-        head = cloudpickle.dumps(value, 5, buffer_callback=buffers.append)
+        head = code_by_value.dumps(value, buffers.append)
     return head, [buffer.raw() for buffer in buffers]
 
 
@@ -257,9 +277,7 @@ def _by_value(value: Any) -> Any:
     """How a function or class that no name leads to elsewhere is written."""
     if not isinstance(value, (type, types.FunctionType)):
         return NotImplemented
-    import cloudpickle
-
-    data = cloudpickle.dumps(value, 5)
+    data = code_by_value.dumps(value)
     try:
         by_name = b"__main__" not in data and data == pickle.dumps(value, 5)
     except _NO_NAME:

@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any, Generic, NoReturn, TypeVar
 
 from plait.compiling.writing import Written
+from plait.core import code_by_value
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -34,9 +35,7 @@ class Compiled(Generic[T_co]):
         raise AttributeError(f"a compiled function does not change; compile another one ({name})")
 
     def __reduce__(self) -> Any:
-        import cloudpickle  # the steps of scripts and notebooks travel whole
-
-        return _unpacked, (cloudpickle.dumps(self._written),)
+        return _unpacked, (code_by_value.dumps(self._written),)  # the steps of scripts and notebooks travel whole
 
     def __repr__(self) -> str:
         written: Written = self._written

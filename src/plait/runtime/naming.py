@@ -180,7 +180,7 @@ def _packages(code: Code) -> frozenset[str]:
 def _follow(main: Mapping[str, bytes], walk: Walk) -> Callable[[object], bytes]:
     def follow(obj: object) -> bytes:
         if main and getattr(obj, "__module__", "") == "__main__":
-            known = main.get(getattr(obj, "__qualname__", ""))
+            known = main.get(_place_in_main(obj))
             if known is not None:
                 return known
         return walk.token(obj)
@@ -209,29 +209,38 @@ def _naming(
 
 
 def _main_defines() -> dict[str, object]:
-    """The functions and classes of `__main__`, also those within classes: they travel whole, their modules do not.
+    """Return the functions and classes of `__main__`, also classes within classes, by where they stand.
 
-    A class that travels forgets in which class it stands, so it goes by its last name too; where two have that name,
-    neither of them does.
+    They are sent to workers by value, and their module is not. What has no place of its own is left out: lambdas, what
+    functions define, and what shares its place with another one.
     """
     holders: list[object] = [sys.modules["__main__"]]
     defined: dict[str, object] = {}
-    classes: dict[str, list[object]] = {}
+    shared: set[str] = set()
     for holder in holders:  # grows while we walk it
         for thing in list(vars(holder).values()):
             if not isinstance(thing, (type, FunctionType)) or thing.__module__ != "__main__":
                 continue
-            name = thing.__qualname__
             if isinstance(thing, type) and thing not in holders:
                 holders.append(thing)
-                classes.setdefault(thing.__name__, []).append(thing)
             if holder is holders[0] or isinstance(thing, type):
-                defined[name] = thing
-    for name, alike in classes.items():
-        defined.pop(name, None)
-        if len(alike) == 1:
-            defined[name] = alike[0]
-    return defined
+                place = _place_in_main(thing)
+                if defined.setdefault(place, thing) is not thing:
+                    shared.add(place)
+    return {place: thing for place, thing in defined.items() if place and place not in shared}
+
+
+def _place_in_main(thing: Any) -> str:
+    """Return what tells a function or class from all others that `__main__` may hold; empty where nothing does.
+
+    A decorated function has the name of the one within it, so the name and line of its code count too. A lambda may
+    share both with others, and what a function defines is another thing after each call.
+    """
+    name = getattr(thing, "__qualname__", "")
+    if "<" in name or not isinstance(thing, FunctionType):
+        return "" if "<" in name else name
+    code = thing.__code__
+    return "" if "<" in code.co_qualname else f"{name} {code.co_qualname} {code.co_firstlineno}"
 
 
 def warn(category: type[Warning], message: str) -> None:

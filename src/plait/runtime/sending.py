@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from plait.core import code_by_value
+
 _NAMES_OF_TYPES = ("NewType", "TypeAliasType")  # the second one also of typing_extensions
 
 
@@ -22,9 +24,9 @@ def pickle_to_send(thing: Any, *, buffer_callback: Callable[[Any], Any] | None =
 
 @cache
 def _pickler() -> Any:
-    import cloudpickle
+    base: Any = code_by_value.pickler()
 
-    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc] # no type information is published for it
+    class Pickler(base):  # type: ignore[misc] # no type information is published for it
         def reducer_override(self, obj: Any) -> Any:
             if type(obj).__name__ in _NAMES_OF_TYPES and obj.__module__ == "__main__":
                 return _reduced(obj)

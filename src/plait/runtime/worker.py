@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from threading import get_ident
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
+from plait.core import code_by_value
 from plait.core.calling import call, check_result
 from plait.core.containers import IMMUTABLE
 from plait.core.definition import Definition
@@ -247,11 +248,9 @@ def luggage(vault: Vault, *, leashed: bool = False, shared: bool = True) -> byte
     """
     import pickle
 
-    import cloudpickle
-
     seen = "" if shared else vault.blobs.put(_sign)[0]
     run = os.urandom(8)  # what a worker finds out about code holds for one run, however alike the next one is
-    return pickle.dumps((surroundings(), seen, cloudpickle.dumps((vault, sys.path, leashed)), run))
+    return pickle.dumps((surroundings(), seen, code_by_value.dumps((vault, sys.path, leashed)), run))
 
 
 def _sign(file: BinaryIO) -> None:
