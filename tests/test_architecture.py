@@ -8,7 +8,7 @@ import networkx
 SRC = Path(__file__).parent.parent / "src"
 LAYERS = {
     "core": 0, "errors": 0, "files": 0, "secret": 0,
-    "history": 1, "lines": 1, "ports": 1,
+    "code_by_value": 1, "history": 1, "lines": 1, "ports": 1,
     "runtime": 2, "stores": 2, "codecs": 2, "executors": 2, "plugins": 2,
     "show": 3, "compiling": 3,
     "accepting": 5, "keyring": 5, "pipeline": 5, "by_call": 5, "items": 5, "online": 5, "sweeping": 5, "swept": 5, "storage": 5, "session": 5, "opening": 5, "past": 5, "parameters": 5, "configuration": 5, "fields": 5, "graphs": 5, "options": 5, "schema": 5, "varying": 5, "yaml12": 5, "settings": 5, "upkeep": 5, "cli": 5, "testing": 5,

@@ -335,3 +335,62 @@ def test_the_yaml_that_the_docs_teach_is_valid_by_the_schema():
     values = parsed(text, "the page")["params"]
     assert values == {"day": "monday", "visits": {"window": 14}}
     jsonschema.validate(values, schema)
+
+
+@step
+def other(depth: int = 3) -> int:
+    return depth
+
+
+@dataclass
+class Forest:
+    depth: int = 6
+    rate: float = 0.1
+
+
+@step
+def grow(forest: Forest = Forest()) -> int:  # noqa: B008
+    return forest.depth
+
+
+@step
+def prune(forest: Forest = Forest()) -> int:  # noqa: B008
+    return forest.depth
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["{fit.depth: 2}", "{depth: 4}"], {"fit.depth": 4, "other.depth": 4}),
+        (["{fit: {depth: 2}}", "{depth: 4}"], {"fit.depth": 4, "other.depth": 4}),
+        (["{depth: 4}", "{fit.depth: 2}"], {"fit.depth": 2, "other.depth": 4}),
+        (["{depth: 4, fit.depth: 2}"], {"fit.depth": 2, "other.depth": 4}),
+        (["{fit.depth: 2, depth: 4}"], {"fit.depth": 2, "other.depth": 4}),
+        (["{depth: 1}", "{fit.depth: 2}", "{depth: 4}"], {"fit.depth": 4, "other.depth": 4}),
+        (["{grow.forest.depth: 1}", "{grow.forest: {depth: 4}}"], {"grow.forest": Forest(4)}),
+        (["{forest.depth: 1}", "{forest: {depth: 4}}"], {"grow.forest": Forest(4), "prune.forest": Forest(4)}),
+        (
+            ["{forest.depth: 1}", "{grow: {forest: {rate: 2}}}"],
+            {"grow.forest": Forest(1, 2), "prune.forest": Forest(1)},
+        ),
+        (["{grow.forest: {depth: 1}}", "{forest.depth: 4}"], {"grow.forest": Forest(4), "prune.forest": Forest(4)}),
+        (["{grow.forest.depth: 1, forest.depth: 4}"], {"grow.forest": Forest(1), "prune.forest": Forest(4)}),
+    ],
+)
+def test_later_files_go_over_earlier_ones_however_a_parameter_is_written(write, files, expected):
+    paths = [write(f"{place}.yaml", f"params: {text}") for place, text in enumerate(files)]
+    found = Pipeline("p", [fit, other, grow, prune]).with_({"n": 1}).with_config(*paths).parameters
+    assert {address: found[address] for address in expected} == expected
+
+
+def test_a_number_that_a_float_cannot_hold_is_refused_unless_it_is_for_text(write):
+    @step
+    def rated(rate: float = 0.1, name: str = "", options: dict[str, object] = {}) -> float:  # noqa: B006
+        return rate
+
+    rating = Pipeline("p", [rated])
+    for text in ("{rated.rate: -1e999}", "{rated.options: {a: [-1e999]}}"):
+        with pytest.raises(ParameterError, match=r"a.yaml, line 1: -1e999 .* write -\.inf if infinity is meant"):
+            rating.with_config(write("a.yaml", f"params: {text}"))
+    kept = rating.with_config(write("b.yaml", "params: {rated: {rate: -.inf, name: 1e999}}")).parameters
+    assert kept["rated.rate"] == float("-inf") and kept["rated.name"] == "1e999"

@@ -37,7 +37,7 @@ class Layer(NamedTuple):
 
 def configured(graph: Graph, values: Mapping[str, Any], *paths: str | Path | Layer) -> Configured:
     """The parameters and the run options that files set; `ParameterError` names the file and what is wrong in it."""
-    merged: dict[str, Any] = {}
+    merged: dict[str, Any] = {}  # by address, or by address and field
     options: dict[str, Any] = {}
     places: dict[str, str] = {}  # in which file, and in which lines of it, an address was last set
     for path in paths:
@@ -46,12 +46,15 @@ def configured(graph: Graph, values: Mapping[str, Any], *paths: str | Path | Lay
         options |= _options(content["run"], name)
         try:
             found = parameters.addressed(graph, content["params"], values)
+            resolved = parameters.resolved(graph, content["params"])
         except ParameterError as error:
             raise ParameterError(f"{name}: {error}") from None
         places |= {address: _where(name, value) for address, value in found.items()}
-        merged = _over(merged, content["params"])
+        for address, value in resolved.items():
+            _lay_over(merged, address, value)
     fitted = {}
-    for address, value in parameters.addressed(graph, merged, values).items():
+    whole_first = dict(sorted(merged.items(), key=lambda item: item[0].count(".")))
+    for address, value in parameters.addressed(graph, whole_first, values).items():
         try:
             fitted[address] = _fitted(graph.parameters[address], value)
         except ParameterError as error:
@@ -155,6 +158,21 @@ def value(text: str) -> Any:
         return load(text, "the value")
     except ParameterError:
         return text
+
+
+def _lay_over(merged: dict[str, Any], name: str, value: Any) -> None:
+    """Set one address or field; fields of it that were set before stay where the new value leaves them out."""
+    for field in [one for one in merged if one.startswith(f"{name}.")]:
+        if not _leaves_out(value, field.removeprefix(f"{name}.").split(".")):
+            del merged[field]
+    before = merged.get(name)
+    merged[name] = _over(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+
+
+def _leaves_out(value: Any, path: list[str]) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return path[0] not in value or (len(path) > 1 and _leaves_out(value[path[0]], path[1:]))
 
 
 def _over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def with_fields(graph: Graph, values: Mapping[str, Any], known: Mapping[str, Any
     for name, value in values.items():
         if name in found:
             continue
-        place = _parameter(graph, name)
+        place = place_of(graph, name)
         if place is None:
             found[name] = value
             continue
@@ -29,7 +29,7 @@ def with_fields(graph: Graph, values: Mapping[str, Any], known: Mapping[str, Any
     return found
 
 
-def _parameter(graph: Graph, name: str) -> tuple[list[str], list[str]] | None:
+def place_of(graph: Graph, name: str) -> tuple[list[str], list[str]] | None:
     """The parameters with fields that the beginning of a name stands for, and the fields: `cfg` also for `fit.cfg`."""
     pieces = str(name).split(".")
     for end in range(len(pieces) - 1, 0, -1):

@@ -15,7 +15,7 @@ from plait.core.matching import fits
 from plait.core.parts import hint_at_parts
 from plait.core.sources import Const, constants
 from plait.errors import GraphError, ParameterError
-from plait.fields import addresses, check_fields, holds, with_fields
+from plait.fields import addresses, check_fields, holds, place_of, with_fields
 from plait.files import Dir, File
 from plait.runtime.contents import files_in
 from plait.secret import Secret
@@ -35,6 +35,22 @@ def addressed(graph: Graph, values: Mapping[str, Any], known: Mapping[str, Any] 
         addresses = _meant(graph, name)
         (exact if addresses == [name] else found).update(dict.fromkeys(addresses, value))
     return {**found, **exact}  # what is said of one step goes before what is said of all
+
+
+def resolved(graph: Graph, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what one source sets, by address or by address and field: a short name is all that it stands for.
+
+    What is said of one address goes over what is said by a short name.
+    """
+    by_short_name: dict[str, Any] = {}
+    exact: dict[str, Any] = {}
+    for name, value in _flat(graph, values).items():
+        known = name in graph.parameters or name in graph.short_names()
+        place = None if known else place_of(graph, name)
+        meant, path = (_meant(graph, name), []) if place is None else place
+        whole = [".".join([address, *path]) for address in meant]
+        (exact if whole == [name] else by_short_name).update(dict.fromkeys(whole, value))
+    return {**by_short_name, **exact}
 
 
 def _flat(graph: Graph, values: Mapping[str, Any], under: str = "") -> dict[str, Any]:

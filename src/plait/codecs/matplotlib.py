@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
-from plait.core import code_by_value
+from plait import code_by_value
 from plait.core.values import Stream
 
 ORDER = 52

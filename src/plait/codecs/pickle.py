@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
-from plait.core import code_by_value
+from plait import code_by_value
 from plait.core.values import Stream
 
 ORDER = 90

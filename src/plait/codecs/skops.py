@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
-from plait.core import code_by_value
+from plait import code_by_value
 from plait.core.values import Stream, Values
 from plait.errors import PlaitError
 from plait.ports import UnwritableError

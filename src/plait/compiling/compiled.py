@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any, Generic, NoReturn, TypeVar
 
+from plait import code_by_value
 from plait.compiling.writing import Written
-from plait.core import code_by_value
 
 T_co = TypeVar("T_co", covariant=True)
 

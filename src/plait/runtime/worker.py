@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from threading import get_ident
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
-from plait.core import code_by_value
+from plait import code_by_value
 from plait.core.calling import call, check_result
 from plait.core.containers import IMMUTABLE
 from plait.core.definition import Definition

@@ -28,7 +28,7 @@ _ACCEPTED = {bool: (bool,), int: (int, float, complex), float: (float, complex),
 def plain(value: Any) -> Any:
     """Return a value of a file as YAML 1.2 alone says it: dicts, lists, text, numbers, booleans and null."""
     if isinstance(value, Scalar):
-        return value.value
+        return value.checked
     if isinstance(value, dict):
         return {plain(key): plain(one) for key, one in value.items()}
     return [plain(one) for one in value] if isinstance(value, list) else value
@@ -114,11 +114,11 @@ def _fit_union(members: list[Any], value: Any) -> Any:
         return plain(value)
     kind = type(value.value)
     if not value.has_own_text or any(map(_takes_anything, members)):
-        return value.value
+        return value.checked
     if any(member in _ACCEPTED[kind] for member in members):
-        return value.value
+        return value.checked
     if kind is float and int in members and value.value.is_integer():
-        return value.value
+        return value.checked
     if kind in (int, float) and Decimal in members:
         return Decimal(value.text)
     for literals in (one for one in members if _choices(one)):
@@ -126,25 +126,28 @@ def _fit_union(members: list[Any], value: Any) -> Any:
             return made
     if str in members and kind is not NoneType:
         return value.text
-    return next((made for one in members if _takes(one, made := _scalar(one, value))), value.value)
+    for member in members:
+        if _takes(member, made := _scalar(member, value)):
+            return made
+    return value.checked
 
 
 def _scalar(hint: Any, value: Scalar) -> Any:
     """Return a scalar for a type that is not a union. Null stays null: no type takes its text by mistake."""
     if not value.has_own_text or value.value is None:
-        return value.value
+        return value.checked
     if _choices(hint):
         made = _chosen(hint, value)
-        return value.value if made is None else made
+        return value.checked if made is None else made
     kind = typing.get_origin(hint) or hint
     if not isinstance(kind, type):
-        return value.value
+        return value.checked
     if "root" in (fields := _fields(kind)) and len(fields) == 1:
         return _fit(fields["root"], value)
     if issubclass(kind, _TEXT):
         return value.text
     if issubclass(kind, _VALUE) or _takes(hint, value.value) or not _takes(hint, value.text):
-        return value.value
+        return value.checked
     return value.text
 
 
@@ -159,7 +162,7 @@ def _chosen(hint: Any, value: Scalar) -> Any:
     """Return the value or the text of a scalar, whichever is listed; `None` where neither is."""
     known = [(type(one), one) for one in _choices(hint)]
     if (type(value.value), value.value) in known:
-        return value.value
+        return value.checked
     return value.text if (str, value.text) in known else None
 
 

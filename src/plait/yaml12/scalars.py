@@ -6,7 +6,10 @@ and `2013-10-01` are text. YAML 1.1, which PyYAML reads, has other rules for all
 
 import re
 from collections.abc import Iterator, Mapping
+from math import isinf
 from typing import Any, NamedTuple
+
+from plait.errors import ParameterError
 
 NULL, BOOL, INT, FLOAT, STR = (f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str"))
 _FORMS = (
@@ -31,6 +34,17 @@ class Scalar(NamedTuple):
     def has_own_text(self) -> bool:
         """Return whether the text says something else than the value: a number, a boolean or null without quotes."""
         return type(self.value) is not str
+
+    @property
+    def checked(self) -> Any:
+        """Return the value; `ParameterError` where it is a number that a float cannot hold, such as 1e999."""
+        if isinstance(self.value, float) and isinf(self.value) and "inf" not in self.text.lower():
+            infinity = "-.inf" if self.value < 0 else ".inf"
+            raise ParameterError(
+                f"{self.text} is a number that a float cannot hold; write {infinity} if infinity is meant, "
+                f"or put it in quotes if it is text"
+            )
+        return self.value
 
 
 def meaning(text: str) -> str:
