@@ -24,6 +24,7 @@ def dumps(value: Any, buffer_callback: Callable[[PickleBuffer], Any] | None = No
 
 @lru_cache(maxsize=1)
 def pickler() -> Any:
+    """Return the class that pickles so; it can be derived from."""
     import cloudpickle
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from plait.core import code_by_value
+from plait import code_by_value
 
 _NAMES_OF_TYPES = ("NewType", "TypeAliasType")  # the second one also of typing_extensions
 
