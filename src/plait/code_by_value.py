@@ -6,6 +6,7 @@ no source, so it digests bytecode in place of source, and its tracebacks have no
 """
 
 import io
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pickle import PickleBuffer
@@ -16,9 +17,12 @@ _NO_FILE = "<dynamic-code>"  # what cloudpickle writes in place of a file
 
 
 def dumps(value: Any, buffer_callback: Callable[[PickleBuffer], Any] | None = None) -> bytes:
-    """Return the pickle of a value; what another process could not import is written whole."""
+    """Return the pickle of a value; what another process could not import is written whole.
+
+    What would be read back as something else is refused with `TypeError`: a view of memory, an open file.
+    """
     file = io.BytesIO()
-    pickler()(file, 5, buffer_callback=buffer_callback).dump(value)
+    _exact_pickler()(file, 5, buffer_callback=buffer_callback).dump(value)
     return file.getvalue()
 
 
@@ -33,6 +37,19 @@ def pickler() -> Any:
                 return _with_its_file(obj, self.dispatch_table[CodeType](obj))
             reduced = super().reducer_override(obj)
             return _with_its_whole_name(obj, reduced) if isinstance(obj, type) else reduced
+
+    return Pickler
+
+
+@lru_cache(maxsize=1)
+def _exact_pickler() -> Any:
+    base: Any = pickler()
+
+    class Pickler(base):  # type: ignore[misc] # it has no types
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, memoryview | io.TextIOWrapper) and obj not in (sys.stdout, sys.stderr, sys.stdin):
+                raise TypeError(f"cannot pickle {type(obj).__name__!r} object")
+            return super().reducer_override(obj)
 
     return Pickler
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from io import IOBase
 from itertools import islice
 from typing import Any
 
@@ -53,6 +54,9 @@ def _check_kind(definition: Definition, value: Any, kind: str) -> None:
     name, cls = definition.name, _with_article(type(value))
     if kind == "iterator":
         how = "return a list" if isinstance(value, Iterator) else "return a list: [item async for item in ...]"
+        if isinstance(value, IOBase):
+            in_memory = callable(getattr(value, "getvalue", None))
+            how = "return its getvalue()" if in_memory else "return its content, or a File with its path"
         raise PlaitError(f"{name} returned {cls}, which could be read only once; {how}")
     if kind == "awaitable":
         _close(value)

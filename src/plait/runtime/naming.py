@@ -276,12 +276,3 @@ _OPAQUE = (
     "{step}: {what} cannot be followed, so changes behind it are not seen. Name what it reaches: "
     "@step(depends_on=[...]), or say that it does not count: @step(ignore=[...])"
 )
-
-
-def unnamed(what: str, reason: Any, *, by_content: bool = False) -> str:
-    """What is said of a result that cannot be kept; `by_content`, if it has a name all the same."""
-    cannot, by = ("cannot be kept", "what is in it") if by_content else ("has no content to keep", "how it was made")
-    return (
-        f"{what} {cannot} ({reason}). It is kept for this run and made again in the next one; "
-        f"steps after it are keyed by {by}."
-    )

@@ -24,7 +24,8 @@ from plait.files import Dir, File, attached
 from plait.ports import Blobs, Codec, UnwritableError
 from plait.runtime.contents import Contents
 from plait.runtime.kept import KeptFiles
-from plait.runtime.naming import Naming, unnamed, warn_once
+from plait.runtime.naming import Naming, warn_once
+from plait.runtime.unkept import unnamed
 
 INLINE = 16 * 1024  # values up to this many bytes ride inside their record
 GATHERED = 1 << 22  # up to here they are written to memory first, and once only
@@ -92,7 +93,7 @@ class Vault:
         try:
             return self.canonical(value)
         except Exception as error:
-            warn_once(UnnamedResult, unnamed(_result(definition, value), error))
+            warn_once(UnnamedResult, unnamed(_result(definition, value), value, error))
             return value
 
     def publish(self, definition: Definition, value: Any, key: Key, scratch: Path | None) -> tuple[Artifact, Any]:
@@ -139,7 +140,7 @@ class Vault:
             digest = content  # only now: what is not canonical is no more than how it was made
             return self._keep(canonical, digest), canonical
         except (FingerprintError, UnwritableError) as reason:
-            said = unnamed(_result(definition, value), reason, by_content=not by_key(digest))
+            said = unnamed(_result(definition, value), value, reason, by_content=not by_key(digest))
             warn_once(UnnamedResult, said)
             return Artifact(digest, "memory"), canonical
 
