@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-SECONDS = 60.0  # until nothing is left: a last resort, for steps that would last longer
+SECONDS = 240.0  # until nothing is left: a last resort, for steps that would last longer
 
 
 _before = set()  # the processes that were there when the test began

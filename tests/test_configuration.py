@@ -180,7 +180,7 @@ def cli(folder, *arguments, **environment):
     import os
 
     variables = {**os.environ, "NO_COLOR": "1", **environment}
-    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ class Project:
 
         path = str(Path(plait.__file__).parent.parent)
         done = subprocess.run(
-            [sys.executable, *command], cwd=self.folder, capture_output=True, text=True, timeout=120,
+            [sys.executable, *command], cwd=self.folder, capture_output=True, text=True, timeout=240,
             env={"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "PYTHONPATH": path, **environment},
         )  # fmt: skip
         assert done.returncode == 0 or not check, done.stderr

@@ -229,7 +229,7 @@ def test_case_52_two_writers_at_once_are_both_right(project):
         for _ in range(2)
     ]  # fmt: skip
     for process in both:
-        out, error = process.communicate(timeout=120)
+        out, error = process.communicate(timeout=240)
         assert out.strip() == "right", error
     assert set(project.run(of="writer", n=3).states.values()) == {"hit"}
 

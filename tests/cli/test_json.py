@@ -46,7 +46,7 @@ def project(tmp_path):
 def plait(folder, *arguments):
     path = pathsep.join(filter(None, [SRC, environ.get("PYTHONPATH")]))
     return subprocess.run(
-        [sys.executable, "-m", "plait", *arguments], cwd=folder, text=True, capture_output=True, timeout=120, check=False,
+        [sys.executable, "-m", "plait", *arguments], cwd=folder, text=True, capture_output=True, timeout=240, check=False,
         env={**environ, "PYTHONPATH": path, "PLAIT_STORE": str(folder / "store")},
     )  # fmt: skip
 

@@ -29,7 +29,7 @@ def plait(folder, *arguments, given=""):
     path = pathsep.join(filter(None, [SRC, environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-m", "plait", *arguments], cwd=folder, input=given, text=True, capture_output=True,
-        timeout=120, env={**environ, "PYTHONPATH": path, "PLAIT_STORE": str(folder / "store")},
+        timeout=240, env={**environ, "PYTHONPATH": path, "PLAIT_STORE": str(folder / "store")},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 

@@ -116,7 +116,7 @@ sys.stdout.buffer.write(pickle.dumps(p.compile(hours, inputs=["minutes"], given=
 
 
 def test_it_travels_from_a_script_to_a_program_that_has_no_such_steps(tmp_path):
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, timeout=120, check=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, timeout=240, check=True, cwd=tmp_path)
     assert pickle.loads(done.stdout)([30.0]) == [0.5]
 
 

@@ -126,7 +126,7 @@ def test_aliases_travel_to_processes(tmp_path):
         "p = Pipeline('p', [split, use])\n"
     )
     program = "import aliased; print(aliased.p.run(store='s', executor='processes', listeners=[]).result)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.stdout == "1\n", done.stderr
 
 

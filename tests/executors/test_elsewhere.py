@@ -96,7 +96,7 @@ def test_interrupts_of_the_terminal_do_not_reach_workers_from_their_start():
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         start_new_session=True,
     )
     assert found.stdout.strip() == "[1, 2] 8", found.stderr
@@ -129,7 +129,7 @@ def test_a_worker_that_does_not_see_the_store_says_so_and_what_to_do(cluster, tm
     """
     import textwrap
 
-    found = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120)
+    found = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=240)
     assert "does not see the store of this run. Give one that all machines see" in found.stdout, found.stderr
 
 

@@ -123,7 +123,7 @@ def plain(ns: list[int] = [1, 2]) -> list[int]:
 def plait(folder, *arguments):
     path = pathsep.join(filter(None, [SRC, environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-m", "plait", *arguments], cwd=folder, text=True, capture_output=True, timeout=120,
+        [sys.executable, "-m", "plait", *arguments], cwd=folder, text=True, capture_output=True, timeout=240,
         env={**environ, "PYTHONPATH": path, "PLAIT_STORE": str(folder / "store")},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
@@ -178,7 +178,7 @@ def test_of_a_run_that_was_killed_its_failures_are_known(tmp_path):
     (tmp_path / "prog.py").write_text(KILLED)
     path = pathsep.join(filter(None, [SRC, environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "prog.py", str(tmp_path / "s")], cwd=tmp_path, timeout=120, check=False,
+        [sys.executable, "prog.py", str(tmp_path / "s")], cwd=tmp_path, timeout=240, check=False,
         env={**environ, "PYTHONPATH": path},
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL

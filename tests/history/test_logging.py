@@ -161,7 +161,7 @@ def ran(folder, module, *arguments):
     (folder / "prog.py").write_text(PROGRAM)
     path = pathsep.join(filter(None, [SRC, environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "prog.py", *arguments], cwd=folder, text=True, capture_output=True, timeout=120,
+        [sys.executable, "prog.py", *arguments], cwd=folder, text=True, capture_output=True, timeout=240,
         env={**environ, "PYTHONPATH": path}, check=True,
     )  # fmt: skip
     return done.stderr.splitlines()

@@ -146,7 +146,7 @@ def test_processes_that_read_one_array_hold_one_copy(tmp_path):
             counted.append(tuple(map(int, reader.stdout.readline().split())))
     finally:
         for reader in readers:
-            reader.communicate("\n", timeout=60)
+            reader.communicate("\n", timeout=240)
     assert all(resident >= SIZE for resident, _, _ in counted), "each of them sees all of it"
     assert sum(shared for _, shared, _ in counted) < 1.1 * SIZE, "together they hold one copy"
     assert not any(dirty for _, _, dirty in counted)

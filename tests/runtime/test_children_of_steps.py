@@ -65,7 +65,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 def script(path, text, *arguments):
     path.write_text(text)
     command = [sys.executable, "-W", "ignore", *(arguments or [path.name])]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=path.parent)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=path.parent)
 
 
 @pytest.mark.parametrize("how", ["script", "module"])
@@ -121,7 +121,7 @@ def is_there(process):
         return False
 
 
-def wait_until(event, seconds=60):
+def wait_until(event, seconds=240):
     end = time.monotonic() + seconds
     while not event():
         assert time.monotonic() < end

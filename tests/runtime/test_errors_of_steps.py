@@ -324,7 +324,7 @@ for executor in ("sequential", "threads", "processes"):
 def script(path, text, *before):
     path.write_text(text)
     command = [sys.executable, "-W", "ignore", *before, path]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=path.parent)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=path.parent)
 
 
 def test_errors_of_a_script_are_retried_and_caught_by_type(tmp_path):
@@ -483,7 +483,7 @@ def test_the_command_line_shows_an_error_without_a_text(tmp_path):
         "odd = Pipeline('odd', [fails])\n"
     )
     command = [sys.executable, "-m", "plait", "run", "odd"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=tmp_path)
     assert done.returncode == 1
     assert "fails: Odd: <its text cannot be made: AttributeError" in done.stderr
     assert "defect" not in done.stderr

@@ -72,13 +72,20 @@ def test_what_runs_beside_a_failure_is_not_thrown_away(tmp_path, executor):
         from pathlib import Path
 
         Path(path).touch()
-        time.sleep(0.3)
+        while not Path(path).with_name("failed").exists():  # the run knows of the failure, and this is at work still
+            time.sleep(0.01)
         return 4
 
     told = []
+
+    def listener(event):
+        told.append(event)
+        if isinstance(event, Failed):
+            (tmp_path / "failed").touch()
+
     p = Pipeline("p", [fails, beside])
     with pytest.raises(NodeFailed, match="fails: ValueError: no") as failed:
-        p.run(path=str(tmp_path / "x"), store=tmp_path / "s", executor=executor, workers=2, listeners=[told.append])
+        p.run(path=str(tmp_path / "x"), store=tmp_path / "s", executor=executor, workers=2, listeners=[listener])
     assert failed.value.run["beside"] == 4
     assert [event.node for event in told if isinstance(event, (Failed, Finished))] == ["fails", "beside"]
     assert p.run("beside", path=str(tmp_path / "x"), store=tmp_path / "s", listeners=[]).states == {"beside": "hit"}

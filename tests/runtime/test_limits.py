@@ -16,13 +16,14 @@ from plait import ParameterError, Pipeline, step
 from plait.runtime.events import Finished, Started
 from plait.runtime.pools import Needs, Pools
 from plait.runtime.ready import Lanes
+from waiting import LAST_RESORT, until
 
 
 class Meter:
     """How many are at it at once, and how many at most."""
 
     def __init__(self):
-        self.lock, self.now, self.most = threading.Lock(), 0, 0
+        self.lock, self.now, self.most, self.told = threading.Lock(), 0, 0, threading.Event()
 
     def __enter__(self):
         with self.lock:
@@ -34,12 +35,14 @@ class Meter:
             self.now -= 1
 
 
-def metered(seconds=0.02, **options):
+def metered(seconds=0.02, wanted=0, **options):
+    """A step that waits until so many are at it, and then a little: if there may be more, they come."""
     meter = Meter()
 
     @step(**options, ignore=[Meter])
     def work(n: int) -> int:
         with meter:
+            until(lambda: meter.most >= wanted)
             time.sleep(seconds)
         return n
 
@@ -51,11 +54,11 @@ def many(work, count):
 
 
 def run(pipeline, **options):
-    return pipeline.run(store=None, listeners=[], **{"executor": "threads", "workers": 8, **options})
+    return pipeline.run(store=None, **{"executor": "threads", "workers": 8, "listeners": [], **options})
 
 
 def test_a_pool_is_never_overdrawn():
-    work, meter = metered(resources={"database": 1})
+    work, meter = metered(wanted=3, resources={"database": 1})
     assert run(many(work, 12), limits={"database": 3}).ok and meter.most == 3
 
 
@@ -65,12 +68,12 @@ def test_a_pool_that_is_not_limited_is_as_large_as_the_largest_need():
 
 
 def test_sizes_and_fractions_are_amounts_too():
-    work, meter = metered(resources={"memory": "1.5GiB", "gpu": 0.1})
+    work, meter = metered(wanted=2, resources={"memory": "1.5GiB", "gpu": 0.1})
     assert run(many(work, 12), limits={"memory": "4GiB", "gpu": 0.3}).ok and meter.most == 2
 
 
 def test_steps_that_name_no_pool_are_limited_by_workers_alone():
-    work, meter = metered()
+    work, meter = metered(wanted=3)
     assert run(many(work, 12), workers=3, limits={"database": 1}).ok and meter.most == 3
 
 
@@ -151,7 +154,7 @@ def test_what_the_most_urgent_node_waits_for_is_given_to_no_other():
 def test_the_longest_remaining_path_goes_first_by_measured_times(tmp_path):
     @step
     def slow(n: int = 1) -> int:
-        time.sleep(0.05)
+        time.sleep(0.4)  # the others take less, also beside other work
         return n
 
     @step
@@ -173,15 +176,24 @@ def test_the_longest_remaining_path_goes_first_by_measured_times(tmp_path):
 
 def test_every_free_slot_is_filled_before_anything_is_told():
     """A listener that is slow with the first event finds all workers busy."""
-    work, meter = metered(seconds=0.3)
+    meter = Meter()
     most = []
+
+    @step(ignore=[Meter])
+    def work(n: int) -> int:
+        with meter:
+            assert meter.told.wait(LAST_RESORT)
+        return n
 
     def listener(event):
         if isinstance(event, Started) and not most:
-            time.sleep(0.1)
-            most.append(meter.now)
+            try:
+                until(lambda: meter.now >= 4, "not all slots are filled", seconds=60.0)
+                most.append(meter.now)
+            finally:
+                meter.told.set()
 
-    many(work, 8).run(store=None, executor="threads", workers=4, listeners=[listener])
+    assert run(many(work, 8), workers=4, listeners=[listener]).ok
     assert most == [4]
 
 
@@ -235,7 +247,7 @@ def test_a_value_goes_when_its_last_reader_is_done(executor):
 
 
 def test_steps_that_share_random_state_run_alone_among_threads():
-    work, meter = metered(seconds=0.02)
+    work, meter = metered(seconds=0.1)
     seen: list[int] = []
 
     @step(ignore=[Meter])

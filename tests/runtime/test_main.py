@@ -50,7 +50,7 @@ def cell(number, text):
 
 def run(path, text, **options):
     path.write_text(text)
-    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=240, **options)
 
 
 def test_a_script_needs_no_guard_to_run_in_processes(tmp_path):
@@ -95,7 +95,7 @@ def test_a_script_and_its_import_share_results(tmp_path):
             "import script as s; print(*s.Pipeline('p', [s.box, s.more]).run(n=1, store='store', listeners=[]).states.values())",
         ],
     ):
-        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["hit", "hit"]
 
@@ -115,7 +115,7 @@ print(run["own"], type(run["more"]) is Box, run.states["more"])
 """
     (tmp_path / "script.py").write_text(CODE + rest)
     said = [
-        subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120).stdout
+        subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240).stdout
         for _ in range(2)
     ]
     assert said == ["True True run\n", "True True hit\n"]
@@ -133,7 +133,7 @@ except Exception as error:
     (tmp_path / "script.py").write_text(CODE + rest)
 
     def run():
-        return subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        return subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
 
     assert run().stdout.splitlines() == ["run", "Box(x=2)"]
     (tmp_path / "script.py").write_text(CODE.replace("+ 1", "+ 10") + rest)
@@ -319,7 +319,7 @@ for executor in ("sequential", "processes"):
 
 def test_what_has_one_name_in_different_places_of_a_script_is_told_apart_in_a_worker(tmp_path):
     (tmp_path / "script.py").write_text(ALIKE.replace('("sequential", "processes")', '("processes", "sequential")'))
-    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     local = "make.<locals>.Row True"
     assert done.stdout.splitlines() == [

@@ -147,7 +147,7 @@ def test_who_was_overtaken_by_another_thread_is_told_again():
 
         one, two = threading.Thread(target=asks_for_one), threading.Thread(target=asks_for_two)
         one.start()
-        assert here.wait(10)
+        assert here.wait(240)
         two.start()
         two.join()
         return set(found)

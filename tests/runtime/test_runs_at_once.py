@@ -99,22 +99,19 @@ async def outer_async(how: str) -> list[float]:
     return await asyncio.to_thread(inner)
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("executor", ["sequential", "threads"])
 @pytest.mark.parametrize("kind", [outer, outer_draws, outer_async])
 @pytest.mark.parametrize("how", ["here", "thread", "threads"])
-def test_a_step_that_runs_a_pipeline_waits_for_no_lock_of_its_own(executor, kind, how):
+def test_a_step_that_runs_a_pipeline_waits_for_no_lock_of_its_own(executor, kind, how, monkeypatch):
+    monkeypatch.setattr(process_lock, "_STUCK", 3600.0)  # a step that waits would be passed over by the time-out alone
     pipeline = Pipeline("p", [kind])
     want = pipeline.run(how=how, store=None, **QUIET).result
-    begun = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(pipeline.run, how=how, store=None, executor=executor, **QUIET) for _ in range(3)]
         assert [future.result().result for future in asked] == [want] * 3
     assert inner() in (want, want[1:-1])
-    assert time.monotonic() - begun < 8, "somebody waited until it was passed over"
 
 
-@pytest.mark.timeout(60)
 def test_a_step_that_waits_for_a_run_in_a_pool_of_old_threads_is_passed_over(monkeypatch):
     monkeypatch.setattr(process_lock, "_STUCK", 0.5)
     with ThreadPoolExecutor(1) as pool:

@@ -57,7 +57,7 @@ def why_not():
     """Why these tests cannot run here; none if they can."""
     if STRACE is None:
         return "strace is not installed"
-    probe = subprocess.run([STRACE, "-f", "-o", "/dev/null", "true"], capture_output=True, text=True, timeout=60)
+    probe = subprocess.run([STRACE, "-f", "-o", "/dev/null", "true"], capture_output=True, text=True, timeout=240)
     return None if probe.returncode == 0 else f"strace may not trace here: {probe.stderr.strip()[-200:]}"
 
 
@@ -145,7 +145,7 @@ def _main(folder, *trials):
 
 
 def _joined(child):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:

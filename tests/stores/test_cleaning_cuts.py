@@ -34,7 +34,7 @@ def log():
             + [sys.executable, cleaning.__file__, Path(folder, "store")],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"},
             check=True,
-            timeout=120,
+            timeout=240,
         )
         left = {path.name for path in Path(folder, "store", "segments").iterdir()}
         assert len(left) == 1, "the clean-up wrote them anew"

@@ -311,12 +311,12 @@ def wait_for(path, timeout=240.0):
 def test_a_stopped_process_keeps_what_it_holds(store, tmp_path):
     """A lease that is frozen is still a lease: no clock says that its owner is gone."""
     ran(store, 1)
-    ready = tmp_path / "ready"
+    ready, go = tmp_path / "ready", tmp_path / "go"
 
     def work():
         run = SUMS.run("total", "rows", n=1, store=store, listeners=[])
         ready.touch()
-        time.sleep(0.3)
+        wait_for(go)
         assert run["rows"][0] == 1.0
 
     child = forked(work)
@@ -325,6 +325,7 @@ def test_a_stopped_process_keeps_what_it_holds(store, tmp_path):
     aged(store, 400)
     for _ in range(3):
         store.upkeep().collect(EVERYTHING)
+    go.touch()
     os.kill(child, signal.SIGCONT)
     assert joined(child) == 0
 

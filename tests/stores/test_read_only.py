@@ -106,7 +106,7 @@ def test_what_was_kept_beside_goes_with_its_process(tmp_path):
     )
     with mounted_read_only(root):
         done = subprocess.run(
-            [sys.executable, "-c", code, root, *sys.path], capture_output=True, text=True, timeout=120, check=True
+            [sys.executable, "-c", code, root, *sys.path], capture_output=True, text=True, timeout=240, check=True
         )
     beside = Path(done.stdout.strip())
     assert not beside.is_relative_to(root)

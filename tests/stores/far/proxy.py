@@ -92,7 +92,7 @@ class Proxy:
             return client.sendall(_ERROR % (code, len(said), b"" if method == b"HEAD" else said))
         if fault == "slow":
             time.sleep(0.3)
-        with socket.create_connection(self._server, timeout=20) as server:
+        with socket.create_connection(self._server, timeout=240) as server:
             server.sendall(_closing(head) + body)
             if fault == "truncated request":  # the server waits for the rest, which never comes
                 server.shutdown(socket.SHUT_WR)

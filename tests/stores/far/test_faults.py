@@ -175,8 +175,10 @@ def check_kills(kills, bucket, tmp_path):
                 ledger.close()
 
             pid = forked(work)
-            until = time.monotonic() + 20
+            until = time.monotonic() + 240
             while not proxy.putting and time.monotonic() < until:
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+                    break  # it has ended between two looks
                 time.sleep(0.005)
             time.sleep(draw.random() * 0.25)
             mid_put += proxy.putting > 0
