@@ -391,6 +391,39 @@ def test_what_a_step_ends_itself_with_is_its_failure(executor, tmp_path):
     assert "a_exit: SystemExit: 0" in run.report()
 
 
+class Falsy(Exception):
+    def __len__(self):
+        return 0
+
+
+@step
+def frozen(n: int) -> int:
+    raise Frozen(n)
+
+
+@step
+async def frozen_async(n: int) -> int:
+    raise Frozen(n)
+
+
+@step
+def falsy(n: int) -> int:
+    raise Falsy(n)
+
+
+@step
+async def falsy_async(n: int) -> int:
+    raise Falsy(n)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("node", [frozen, frozen_async, falsy, falsy_async], ids=lambda node: node.name)
+def test_an_error_that_futures_and_contexts_cannot_pass_on_is_itself(executor, node):
+    run = Pipeline("p", [node]).run(n=3, executor=executor, fail="keep-going", store=None, listeners=[])
+    assert type(run.failures[0].error) is (Frozen if "frozen" in node.name else Falsy)
+    assert run.failures[0].error.args == (3,)
+
+
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_sys_exit_in_a_step_fails_the_run(executor):
     with pytest.raises(NodeFailed, match="^tool: SystemExit: 0$") as failed:

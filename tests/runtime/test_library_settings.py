@@ -1,10 +1,19 @@
 """Settings that libraries keep in the process are the same in every executor, and a change of them is no stale hit."""
 
+import dataclasses
 import decimal
 import locale
+import pickle
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from threading import Event
+from types import ModuleType
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,8 +22,9 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
-from plait import Pipeline, step
-from plait.runtime.library_settings import LIBRARIES
+from plait import File, Pipeline, step
+from plait.runtime.library_settings import LIBRARIES, Settings
+from plait.runtime.reach_of_settings import may_come_from, requires
 
 EXECUTORS = ("sequential", "threads", "processes")
 
@@ -114,6 +124,139 @@ def test_a_setting_reaches_the_methods_of_an_argument(node, tmp_path):
     one(node, scaler=scaler, store=tmp_path)
     sklearn.set_config(transform_output="pandas")
     assert one(node, scaler=scaler, store=tmp_path).result == "DataFrame"
+
+
+@dataclasses.dataclass
+class Holder:
+    one: object
+
+
+class Pair(NamedTuple):
+    one: object
+    number: int
+
+
+@pytest.mark.parametrize("kind", [list, dict, tuple, Holder, Pair], ids=lambda kind: kind.__name__)
+def test_a_setting_reaches_what_an_argument_may_hold(kind, tmp_path):
+    scaler = StandardScaler().fit(pd.DataFrame({"a": [1.0, 3]}))
+    made = {list: [scaler], dict: {0: scaler}, tuple: (scaler,), Holder: Holder(scaler), Pair: Pair(scaler, 1)}[kind]
+
+    def reads(held, n: int) -> str:
+        one = held.one if hasattr(held, "one") else held[0]
+        return type(one.transform(pd.DataFrame({"a": [1.0, n]}))).__name__
+
+    reads.__annotations__["held"] = kind
+    one(step(reads), held=made, store=tmp_path)
+    sklearn.set_config(transform_output="pandas")
+    assert one(step(reads), held=made, store=tmp_path).result == "DataFrame"
+
+
+@pytest.mark.parametrize(
+    ("hint", "may"),
+    [
+        (Callable[[int], int], True), (Callable, True), (list[int], False), (dict[str, StandardScaler], True),
+        (Literal["a", 1], False), (str | None, False), (np.ndarray, False), (pd.DataFrame, False), (Path, False),
+        (Fraction, False), (datetime, False), (Sequence, True), (TypeVar("T"), True), (ModuleType, True),
+        (Mapping[str, list[Any]], True), (Annotated[int, "many"], False), (File, False),
+    ],
+)  # fmt: skip
+def test_only_what_is_said_to_be_something_else_is_not_reached(hint, may):
+    assert may_come_from("sklearn", hint) is may
+
+
+def test_a_setting_reaches_steps_through_a_package_that_requires_the_library():
+    assert requires("lightgbm", "scikit-learn") and not requires("numpy", "scikit-learn")
+    settings = Settings({"sklearn": {"assume_finite": True}})
+    assert [name for name, _ in settings.reaching(frozenset({"lightgbm"}), [int])] == ["settings of sklearn"]
+    assert not settings.reaching(frozenset({"numpy"}), [int])
+
+
+@step
+async def scaled_async(n: int) -> str:
+    return type(StandardScaler().fit_transform(pd.DataFrame({"a": [1.0, n]}))).__name__
+
+
+def test_an_async_step_has_the_settings_of_the_run():
+    assert everywhere(scaled_async) == ["ndarray"] * 3
+    sklearn.set_config(transform_output="pandas")
+    assert everywhere(scaled_async) == ["DataFrame"] * 3
+
+
+@step
+async def changing_async(n: int) -> int:
+    sklearn.set_config(transform_output="pandas")
+    decimal.getcontext().prec = 5
+    np.seterr(all="raise")
+    return n
+
+
+@step
+async def after_async(changing_async: int) -> tuple[str, str, str]:
+    return sklearn.get_config()["transform_output"], str(Decimal(1) / 3), np.geterr()["divide"]
+
+
+@step
+def changing_python(n: int) -> int:
+    decimal.getcontext().prec = 5
+    sys.setrecursionlimit(4321)
+    return n
+
+
+@step
+def after_python(changing_python: int) -> tuple[str, bool]:
+    return str(Decimal(1) / 3), sys.getrecursionlimit() == 4321
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_what_a_step_changes_of_python_or_in_the_loop_does_not_reach_the_next_one(executor):
+    def run(*nodes):
+        return Pipeline("p", nodes).run(n=3, executor=executor, store=None, listeners=[]).result
+
+    assert run(changing_async, after_async) == ("default", "0." + 28 * "3", "warn")
+    assert run(changing_python, after_python) == ("0." + 28 * "3", False)
+    assert decimal.getcontext().prec == 28
+
+
+@step
+def changing_beside(n: int) -> int:
+    decimal.getcontext().prec = 5
+    GATES["changed"].set()
+    GATES["read"].wait(60)
+    return n
+
+
+@step
+def read_beside(n: int) -> str:
+    GATES["changed"].wait(60)
+    try:
+        return str(Decimal(n) / 7)
+    finally:
+        GATES["read"].set()
+
+
+GATES = {name: Event() for name in ("changed", "read")}
+
+
+@pytest.mark.filterwarnings("ignore::plait.OpaqueCode")
+def test_steps_beside_each_other_have_a_context_of_their_own():
+    pipeline = Pipeline("p", [changing_beside, read_beside])
+    run = pipeline.run(n=1, executor="threads", workers=2, store=None, listeners=[])
+    assert run["read_beside"] == str(Decimal(1) / 7) and len(run["read_beside"]) > 20
+
+
+def test_the_context_that_a_program_holds_stays_the_one_in_use():
+    with decimal.localcontext() as context:
+        one(changing_python)
+        assert decimal.getcontext() is context and context.prec == 28
+
+
+def test_a_worker_has_what_counts_as_it_was_when_the_run_began():
+    settings = Settings()
+    pd.set_option("mode.string_storage", "python")
+    pd.set_option("display.precision", 3)
+    sent = pickle.loads(pickle.dumps(settings))  # as for the first worker
+    assert sent.keyed == settings.keyed
+    assert sent._values["pandas"] == {"display.precision": 3}
 
 
 def test_a_step_that_cannot_use_the_library_stays_a_hit(tmp_path):

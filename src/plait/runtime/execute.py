@@ -35,7 +35,7 @@ from plait.runtime.ready import Lanes, Stack
 from plait.runtime.reporting import Report
 from plait.runtime.request import MEMORY, Request, State
 from plait.runtime.results import Results
-from plait.runtime.sites import Running, Sites
+from plait.runtime.sites import Raised, Running, Sites
 from plait.runtime.timing import Times, rank
 from plait.runtime.traces import Broken
 from plait.runtime.unfolding import Growth
@@ -301,12 +301,15 @@ class _SideBySide(_Scheduler):
         name, here = running.name, running.needs.site in self.sites.here
         is_own = here and not future.cancelled()  # did the step raise it, and not its executor?
         try:
-            done: Report | Done | Broken = future.result()
+            done: Report | Done | Broken | Raised = future.result()
             if isinstance(done, Report):
                 done = self._told(name, done)
-            if isinstance(done, Broken):
+            if isinstance(done, (Broken, Raised)):
                 is_own = True
-                raise done.error
+                try:
+                    raise done.error
+                finally:
+                    del done  # it would hold this frame by the error, and what the step was given
             for category, message in done.warnings:
                 warn_once(category, message)
         except ArtifactLost as lost:

@@ -23,6 +23,7 @@ from threading import Thread
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.core.digest import Digest, digest
+from plait.runtime.reach_of_settings import may_come_from, requires
 
 Values: TypeAlias = dict[str, Any]  # only those that differ from the library's own defaults
 
@@ -37,6 +38,10 @@ class Library(NamedTuple):
     package: str = ""  # only steps that can use this package are reached by it; "" for all steps
     by_thread: bool = False  # does each thread have its own?
     read_all: Callable[[], Values] | None = None  # also what changes no result, where that takes longer
+
+    def read_if_imported(self) -> Values:
+        """Return its settings; a library that is not imported yet has none that differ."""
+        return self.read() if self.module in sys.modules else {}
 
     def everything(self) -> Values:
         """Return all settings that differ from the defaults."""
@@ -53,7 +58,10 @@ class Settings:
     def __reduce__(self) -> Any:
         # what only workers need is looked up when the first of them is started
         late = {one.module: one.everything() for one in LIBRARIES if one.module in sys.modules and not one.by_thread}
-        return Settings, ({**self._values, **late},)
+        for module, values in self._values.items():  # what counts is as it was when the run began, as in its keys
+            changed = {name for name, value in late.get(module, {}).items() if LIBRARY[module].counts(name, value)}
+            late[module] = {**_without(late.get(module, {}), changed), **values}
+        return Settings, (late,)
 
     def reaching(self, packages: frozenset[str], hints: Sequence[Any]) -> list[tuple[str, Digest]]:
         """Return name and digest of the settings that count for a step.
@@ -64,14 +72,23 @@ class Settings:
         return [
             (f"settings of {library.module}", named)
             for library, named in self.keyed
-            if not library.package or library.package in packages or any(_may_be(library, hint) for hint in hints)
+            if not library.package
+            or any(one == library.package or requires(one, library.package) for one in packages)
+            or any(may_come_from(library.module, hint) for hint in hints)
         ]
 
     @contextmanager
     def in_thread(self) -> Iterator[None]:
         """While this lasts, this thread has the settings of the run: those that each thread has for itself."""
+        decimal.setcontext(decimal.getcontext().copy())  # the object may be that of the thread that started this one
         with _written([(one, self._values.get(one.module, {})) for one in _BY_THREAD if one.module in sys.modules]):
             yield
+
+    def set_in_thread(self) -> None:
+        """Give this thread the settings of the run for good: those that each thread has for itself."""
+        for one in _BY_THREAD:
+            if one.module in sys.modules and one.everything() != (values := self._values.get(one.module, {})):
+                one.write(values)
 
     @contextmanager
     def in_process(self) -> Iterator[None]:
@@ -95,23 +112,30 @@ class Settings:
         it when this one began.
         """
         before = [
-            (one, one.read() if one.by_thread else self._counting(one))
+            (one, self._counting(one) if not one.by_thread and one.module in self._values else one.read_if_imported())
             for one in libraries
-            if one.module in (sys.modules if one.by_thread else self._values)
+            if one.module in sys.modules or one.module != "matplotlib"  # whose settings a file may say
         ]
         try:
             yield
         finally:
             for one, values in before:
-                now = one.read()
+                now = one.read_if_imported()
                 if now != values:
                     others = {name: value for name, value in one.everything().items() if name not in now}
                     one.write({**others, **values})
 
 
-def used_by(packages: frozenset[str]) -> tuple[Library, ...]:
-    """Return the libraries whose settings a step might change, which it does only if its code reaches them."""
-    return tuple(one for one in LIBRARIES if one.package in packages or _PACKAGES.get(one.module) in packages)
+def used_by(packages: frozenset[str], standard: frozenset[str] = frozenset()) -> tuple[Library, ...]:
+    """Return the libraries whose settings a step might change, which it does only if its code reaches them.
+
+    `standard` are the modules of the standard library whose settings its code can change.
+    """
+    return tuple(
+        one
+        for one in LIBRARIES
+        if one.module in standard or one.package in packages or _PACKAGES.get(one.module) in packages
+    )
 
 
 @contextmanager
@@ -135,6 +159,10 @@ def _read_counting() -> dict[str, Values]:
     return {one.module: one.read() for one in asked}
 
 
+def _without(values: Values, names: set[str]) -> Values:
+    return {name: value for name, value in values.items() if name not in names}
+
+
 def _keyed(values: Mapping[str, Values]) -> Iterator[tuple[Library, Digest]]:
     for library in LIBRARIES:
         counting = [
@@ -144,20 +172,6 @@ def _keyed(values: Mapping[str, Values]) -> Iterator[tuple[Library, Digest]]:
         ]
         if counting:
             yield library, digest("settings", library.module.encode(), *counting)
-
-
-def _may_be(library: Library, hint: Any) -> bool:
-    """Might a value of this type be of the library's package? So might all that is not said to be of another one."""
-    if hint is Any:
-        return True
-    if hint is None or hint is type(None):
-        return False
-    inner = [one for one in getattr(hint, "__args__", ()) if one is not ...]
-    if inner:
-        return any(_may_be(library, one) for one in inner)
-    if not isinstance(hint, type) or hint is object or getattr(hint, "_is_protocol", False):
-        return hint is not ... and not isinstance(hint, (str, int, bytes))  # Any, TypeVar; the values of a Literal
-    return any(cls.__module__.partition(".")[0] == library.module for cls in hint.__mro__)
 
 
 def _always(_name: str, _value: Any) -> bool:
@@ -183,8 +197,11 @@ def _read_decimal() -> Values:
 
 def _write_decimal(values: Mapping[str, Any]) -> None:
     fields = {**_DECIMAL, "traps": _TRAPS, **values}
-    fields["traps"] = [getattr(decimal, name) for name in fields["traps"]]
-    decimal.setcontext(decimal.Context(**fields))
+    traps, context = fields.pop("traps"), decimal.getcontext()  # changed in place, since a program may hold it
+    for name, value in fields.items():
+        setattr(context, name, value)
+    for signal in context.traps:
+        context.traps[signal] = signal.__name__ in traps
 
 
 # locale: how numbers are read and written, what sorts first, what days are called; of the whole process
@@ -360,5 +377,6 @@ LIBRARIES = (
     Library("matplotlib", _read_matplotlib, _write_matplotlib, _always, "matplotlib"),
     Library("sys", _read_limits, _write_limits, _never),
 )
+LIBRARY = {library.module: library for library in LIBRARIES}
 _BY_THREAD = tuple(library for library in LIBRARIES if library.by_thread)
 _PACKAGES = {"numpy": "numpy", "pandas": "pandas"}  # of those that count for all steps

@@ -13,6 +13,7 @@ from plait.core.calling import call
 from plait.core.definition import Definition
 from plait.core.durations import readable
 from plait.errors import PlaitError
+from plait.runtime.library_settings import Settings
 from plait.runtime.process_lock import async_step, step_here
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _MANY = 1000  # threads, of which each waits for one step
 class Loop:
     """An event loop that is started when somebody first calls an async step."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -45,7 +47,7 @@ class Loop:
             return call(definition, arguments)
         import asyncio
 
-        awaited = _settled(call(definition, arguments), definition)
+        awaited = _settled(call(definition, arguments), definition, self._settings)
         token = async_step.set(step_here())  # the task takes this context along
         try:
             future = asyncio.run_coroutine_threadsafe(awaited, self._started())
@@ -99,12 +101,15 @@ class Loop:
             loop.close()
 
 
-async def _settled(coroutine: Any, definition: Definition) -> tuple[Any, BaseException | None]:
-    """Await a step. `SystemExit` and the like would end the loop, so that they are handed on as values."""
+async def _settled(coroutine: Any, definition: Definition, settings: Settings) -> tuple[Any, BaseException | None]:
+    """Await a step, with the settings of the run in the loop's thread.
+
+    What it raises is handed on as a value: `SystemExit` would end the loop, and futures take an error without truth
+    (one that has a length of 0) for none.
+    """
+    settings.set_in_thread()
     try:
         return await _awaited(coroutine, definition), None
-    except Exception:
-        raise
     except BaseException as error:
         import asyncio
 

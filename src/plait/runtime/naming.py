@@ -141,7 +141,7 @@ class Naming:
         try:
             return self._changes[definition]
         except KeyError:
-            return self._changes.setdefault(definition, used_by(_packages(self._walk_of(definition))))
+            return self._changes.setdefault(definition, _might_set(self._walk_of(definition)))
 
     def texts(self, definition: Definition, wanted: Callable[[str], bool]) -> Sequence[str]:
         """Those of the short texts that a step's code reaches which are `wanted`, for whatever one reason."""
@@ -175,6 +175,10 @@ class Naming:
 
 def _packages(code: Code) -> frozenset[str]:
     return frozenset(part.name for part in code.parts if part.kind == "package")
+
+
+def _might_set(code: Code) -> tuple[Library, ...]:
+    return used_by(_packages(code), code.sets)
 
 
 def _follow(main: Mapping[str, bytes], walk: Walk) -> Callable[[object], bytes]:

@@ -127,7 +127,7 @@ def replayed(record: Record, definition: Definition, vault: Vault) -> Any:
 
 
 def _called(node: Node, vault: Vault, surface: Surface, output: Any) -> Any:
-    loop = Loop()
+    loop = Loop(vault.naming.settings)
     try:
         with nested(), limited():
             try:

@@ -52,6 +52,15 @@ def check_timeouts(definitions: Iterable[Definition], started: Mapping[str, Exec
             )
 
 
+class Raised(NamedTuple):
+    """An error that a step raised in this process: a value, since futures and `contextlib` cannot pass on all errors.
+
+    A class without truth (with a length of 0) is no error to them, and one that is frozen becomes another one.
+    """
+
+    error: BaseException
+
+
 class Running(NamedTuple):
     """A node that is being worked on."""
 
@@ -65,7 +74,7 @@ class Sites:
 
     def __init__(self, work: Work, results: Results, started: Mapping[str, Executor]) -> None:
         self.work, self.results, self.started = work, results, started
-        self.loop = Loop()
+        self.loop = Loop(work.vault.naming.settings)
         some_wait = any(definition.asynchronous for definition in work.request.graph.definitions)
         self._call = self.loop.call if some_wait else call
         self.here = frozenset({ASYNC, *(name for name, executor in started.items() if executor.in_process)})
@@ -123,7 +132,7 @@ class Sites:
                         checked.add(param.address)
                         check_value(self.work.request.surface.params[param.address], param.address)
 
-    def start(self, name: str, needs: Needs) -> tuple["Future[Done]", Running]:
+    def start(self, name: str, needs: Needs) -> tuple["Future[Any]", Running]:
         """Begins the work of a node. Raises `ArtifactLost` where an input is being made again."""
         node = self.work.nodes[name]
         if needs.site == ASYNC:
@@ -166,13 +175,21 @@ class Sites:
         logs, work = self.work.state.logs, self.work
         logs[name] = joined(logs.get(name), log, None if work.ledger is None else work.vault.blobs)
 
-    def _perform_beside(self, node: Node) -> Done:
+    def _perform_beside(self, node: Node) -> Done | Raised:
         self.work.state.workers[node.name] = here()
         with self.work.vault.naming.settings.in_thread():
             if self._under is not None:  # this run was started by a step that runs alone
                 with inheriting(self._under):
-                    return self.perform(node)
+                    return self._performed(node)
+            return self._performed(node)
+
+    def _performed(self, node: Node) -> Done | Raised:
+        try:
             return self.perform(node)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return Raised(error)
 
     def kill(self, future: "Future[Done]", running: Running) -> None:
         """Ends work at once, where that can be."""

@@ -36,6 +36,10 @@ _SHOWING = frozenset({  # what these show is neither a value nor what code does
     "traceback.extract_tb", "traceback.format_exc", "traceback.format_exception", "traceback.format_stack",
     "traceback.format_tb",
 })  # fmt: skip
+_SETTING = frozenset({  # what changes settings that all code of a thread or process shares
+    "decimal", "decimal.getcontext", "decimal.setcontext", "decimal.DefaultContext", "locale", "locale.setlocale",
+    "sys.setrecursionlimit", "sys.set_int_max_str_digits",
+})  # fmt: skip
 _MANY = 10_000
 _Path: TypeAlias = tuple[str, ...]
 
@@ -281,6 +285,8 @@ class _Reaching(NamedTuple):
             takes = dotted.startswith("sklearn.") if thing is None else takes_random_state(thing)
             self.unit.random = shares_random_state(dotted, calls, seedable=takes)
         first, _, rest = dotted.partition(".")
+        if dotted in _SETTING:
+            self.unit.sets.add(first)
         if dotted in _ASKING:
             self.unit.asks.add(_ASKING[dotted])
         if first not in _TELLING:
@@ -376,6 +382,6 @@ def _absolute(wanted: Import, names: Mapping[str, Any]) -> str:
 def _is_quiet(dotted: str, thing: Any) -> bool:
     """Is there nothing to judge about a function of a package, however it is called?"""
     takes = thing is None or takes_random_state(thing)
-    return not (
-        takes or dotted in _ASKING or dotted.startswith(_TELLING) or shares_random_state(dotted, (), seedable=takes)
-    )
+    if takes or dotted in _ASKING or dotted in _SETTING or dotted.startswith(_TELLING):
+        return False
+    return not shares_random_state(dotted, (), seedable=takes)

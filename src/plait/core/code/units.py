@@ -30,8 +30,8 @@ class Unit:
     """One thing that code reaches."""
 
     __slots__ = (
-        "_notes", "_own", "_said", "asks", "digest", "ignored", "kind", "links", "name", "opaque", "random", "text",
-        "thing",
+        "_notes", "_own", "_said", "asks", "digest", "ignored", "kind", "links", "name", "opaque", "random", "sets",
+        "text", "thing",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, thing: object) -> None:
@@ -43,6 +43,7 @@ class Unit:
         self.opaque: list[str] = []
         self.ignored: list[int] = []
         self.random = False
+        self.sets: set[str] = set()  # modules of the standard library whose settings it may change
         self.asks: set[str] = set()  # what it asks of other code that counts nowhere else, see `asking.py`
         self.digest: Digest | None = None
         self._own: Digest | None = None

@@ -52,6 +52,7 @@ class Code(NamedTuple):
     parts: tuple[Part, ...]  # the root first
     opaque: tuple[str, ...]  # what could not be followed, in words
     random_state: bool  # does it draw from random state that the process shares?
+    sets: frozenset[str] = frozenset()  # modules of the standard library whose settings it may change
 
 
 class Walk:
@@ -122,6 +123,7 @@ class Walk:
             parts=_parts(reached),
             opaque=tuple(dict.fromkeys(sentence for unit, _ in reached for sentence in unit.opaque)),
             random_state=any(unit.random for unit, _ in reached),
+            sets=frozenset().union(*[unit.sets for unit, _ in reached]),
         )
         self._reached[id(code)] = reached
         return code
