@@ -15,10 +15,13 @@ from threading import Event
 from types import ModuleType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from matplotlib.lines import Line2D
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
@@ -234,7 +237,7 @@ def read_beside(n: int) -> str:
         GATES["read"].set()
 
 
-GATES = {name: Event() for name in ("changed", "read")}
+GATES = {name: Event() for name in ("changed", "read", "never")}
 
 
 @pytest.mark.filterwarnings("ignore::plait.OpaqueCode")
@@ -242,6 +245,32 @@ def test_steps_beside_each_other_have_a_context_of_their_own():
     pipeline = Pipeline("p", [changing_beside, read_beside])
     run = pipeline.run(n=1, executor="threads", workers=2, store=None, listeners=[])
     assert run["read_beside"] == str(Decimal(1) / 7) and len(run["read_beside"]) > 20
+
+
+@step
+def changing_style(n: int) -> tuple[float, str]:
+    plt.rcParams["lines.linewidth"] = 9.0
+    pd.set_option("display.precision", 2)
+    GATES["changed"].set()
+    GATES["never"].wait(0.3)  # as long as another step might want to run beside it
+    return float(plt.rcParams["lines.linewidth"]), str(pd.DataFrame({"a": [1 / 3]})).split()[-1]
+
+
+@step
+def read_style(n: int) -> tuple[float, str]:
+    GATES["changed"].wait(0.3)
+    return float(matplotlib.get_backend() and Line2D([], []).get_linewidth()), str(
+        pd.DataFrame({"a": [1 / 3]})
+    ).split()[-1]
+
+
+@pytest.mark.filterwarnings("ignore::plait.OpaqueCode")
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_step_that_changes_what_the_process_shares_runs_alone(executor):
+    GATES["changed"].clear()
+    pipeline = Pipeline("p", [changing_style, read_style])
+    run = pipeline.run(n=1, executor=executor, store=None, listeners=[])
+    assert run["changing_style"] == (9.0, "0.33") and run["read_style"] == (1.5, "0.333333")
 
 
 def test_the_context_that_a_program_holds_stays_the_one_in_use():

@@ -39,13 +39,13 @@ class Library(NamedTuple):
     by_thread: bool = False  # does each thread have its own?
     read_all: Callable[[], Values] | None = None  # also what changes no result, where that takes longer
 
-    def read_if_imported(self) -> Values:
-        """Return its settings; a library that is not imported yet has none that differ."""
-        return self.read() if self.module in sys.modules else {}
-
     def everything(self) -> Values:
         """Return all settings that differ from the defaults."""
         return (self.read_all or self.read)()
+
+    def everything_if_imported(self) -> Values:
+        """Return the same; a library that is not imported yet has no settings that differ."""
+        return self.everything() if self.module in sys.modules else {}
 
 
 class Settings:
@@ -100,41 +100,32 @@ class Settings:
         with _written([(one, self._values.get(one.module, {})) for one in wanted]):
             yield
 
-    def _counting(self, library: Library) -> Values:
-        values = self._values[library.module]  # in a worker with all that was carried to it
-        return {name: value for name, value in values.items() if library.counts(name, value)}
 
-    @contextmanager
-    def kept(self, libraries: Sequence[Library]) -> Iterator[None]:
-        """Put back what a step changes of the settings of some libraries.
-
-        What is one for the process is put back to how the run found it: another step beside this one may have changed
-        it when this one began.
-        """
-        before = [
-            (one, self._counting(one) if not one.by_thread and one.module in self._values else one.read_if_imported())
-            for one in libraries
-            if one.module in sys.modules or one.module != "matplotlib"  # whose settings a file may say
-        ]
-        try:
-            yield
-        finally:
-            for one, values in before:
-                now = one.read_if_imported()
-                if now != values:
-                    others = {name: value for name, value in one.everything().items() if name not in now}
-                    one.write({**others, **values})
+@contextmanager
+def kept(libraries: Sequence[Library]) -> Iterator[None]:
+    """Put back what a step changes of the settings of some libraries."""
+    before = [
+        (one, one.everything_if_imported())
+        for one in libraries
+        if one.module in sys.modules or one.module != "matplotlib"  # whose settings a file may say
+    ]
+    try:
+        yield
+    finally:
+        for one, values in before:
+            if one.everything_if_imported() != values:
+                one.write(values)
 
 
-def used_by(packages: frozenset[str], standard: frozenset[str] = frozenset()) -> tuple[Library, ...]:
-    """Return the libraries whose settings a step might change, which it does only if its code reaches them.
+def used_by(packages: frozenset[str], named: frozenset[str]) -> tuple[Library, ...]:
+    """Return the libraries whose settings a step might change.
 
-    `standard` are the modules of the standard library whose settings its code can change.
+    Its code reaches their `packages`; or its names tell that it changes the settings of the modules `named`.
     """
     return tuple(
         one
         for one in LIBRARIES
-        if one.module in standard or one.package in packages or _PACKAGES.get(one.module) in packages
+        if one.module in named or one.package in packages or (one.module == "numpy" and "numpy" in packages)
     )
 
 
@@ -379,4 +370,3 @@ LIBRARIES = (
 )
 LIBRARY = {library.module: library for library in LIBRARIES}
 _BY_THREAD = tuple(library for library in LIBRARIES if library.by_thread)
-_PACKAGES = {"numpy": "numpy", "pandas": "pandas"}  # of those that count for all steps

@@ -151,6 +151,10 @@ class Naming:
             found = self._texts[definition] = [*filter(wanted, self._walk.texts(self._walk_of(definition)))]
             return found
 
+    def changes_settings(self, definition: Definition) -> bool:
+        """Does a step change settings of the whole process, as its names tell?"""
+        return not self._walk_of(definition).sets.issubset(("decimal",))  # whose settings belong to threads
+
     def _walk_of(self, definition: Definition) -> Code:
         options = definition.options
         return self._walk.of(

@@ -109,8 +109,9 @@ class Sites:
         return Needs(site, takes, alone, site != ASYNC and self.started[site].inline)
 
     def _changes_the_process(self, definition: Definition) -> bool:
-        """Random state and the number of numeric threads are one for all that runs in it."""
-        return cores(definition) > 1 or self.work.vault.naming.draws(definition) is not None
+        """Random state, the number of numeric threads, and settings are one for all that runs in it."""
+        naming = self.work.vault.naming
+        return cores(definition) > 1 or naming.draws(definition) is not None or naming.changes_settings(definition)
 
     def check_that_all_travel(self) -> None:
         """Raises `PlaitError` for a step, parameter or constant that cannot go where it is needed; before any work."""

@@ -22,6 +22,7 @@ from plait.core.sources import Const, Output, outputs
 from plait.core.tuples import new
 from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead, UndeclaredWrite
 from plait.runtime.environment import surroundings
+from plait.runtime.library_settings import kept
 from plait.runtime.main_module import install
 from plait.runtime.naming import Told, collecting, warn_once
 from plait.runtime.native_threads import anew, cores, limit
@@ -129,23 +130,22 @@ def _called(
 
     What it drew from although its code does not show it is put into `drawn`, in sentences.
     """
-    changes = vault.naming.may_change(node.definition)
-    if changes:
-        with vault.naming.settings.kept(changes):
-            return _called_in_turn(node, vault, surface, arguments, call, drawn)
-    return _called_in_turn(node, vault, surface, arguments, call, drawn)
-
-
-def _called_in_turn(
-    node: Node, vault: Vault, surface: Surface, arguments: Mapping[str, Any], call: Call, drawn: list[str] | None
-) -> _Outcome:
-    """Call a step beside others, or alone if it changes what the process shares."""
-    shared, count = shared_by(node, vault.naming, surface), cores(node.definition)
-    if shared is not None or count > 1:
-        with alone(node):
+    naming, definition = vault.naming, node.definition
+    shared, count, changes = shared_by(node, naming, surface), cores(definition), naming.may_change(definition)
+    if shared is not None or count > 1 or (changes and naming.changes_settings(definition)):
+        with alone(node), kept(changes) if changes else nullcontext():
             limit(count)
             with nullcontext() if shared is None else seeded(shared):
-                return _timed(node.definition, arguments, call)
+                return _timed(definition, arguments, call)
+    if changes:
+        with kept(changes):
+            return _called_beside(node, vault, arguments, call, drawn)
+    return _called_beside(node, vault, arguments, call, drawn)
+
+
+def _called_beside(
+    node: Node, vault: Vault, arguments: Mapping[str, Any], call: Call, drawn: list[str] | None
+) -> _Outcome:
     me = get_ident()
     try:
         at_work[me] = node

@@ -36,10 +36,12 @@ _SHOWING = frozenset({  # what these show is neither a value nor what code does
     "traceback.extract_tb", "traceback.format_exc", "traceback.format_exception", "traceback.format_stack",
     "traceback.format_tb",
 })  # fmt: skip
-_SETTING = frozenset({  # what changes settings that all code of a thread or process shares
-    "decimal", "decimal.getcontext", "decimal.setcontext", "decimal.DefaultContext", "locale", "locale.setlocale",
-    "sys.setrecursionlimit", "sys.set_int_max_str_digits",
-})  # fmt: skip
+_SETTING = (  # names that begin so change settings that all code of a thread or process shares
+    "decimal.getcontext", "decimal.setcontext", "decimal.DefaultContext", "locale.setlocale", "sys.setrecursionlimit",
+    "sys.set_int_max_str_digits", "matplotlib.rc", "matplotlib.style", "matplotlib.pyplot.rc",
+    "matplotlib.pyplot.style", "matplotlib.pyplot.xkcd", "pandas.set_option", "pandas.reset_option", "pandas.option",
+    "seaborn.set",
+)  # fmt: skip
 _MANY = 10_000
 _Path: TypeAlias = tuple[str, ...]
 
@@ -285,8 +287,8 @@ class _Reaching(NamedTuple):
             takes = dotted.startswith("sklearn.") if thing is None else takes_random_state(thing)
             self.unit.random = shares_random_state(dotted, calls, seedable=takes)
         first, _, rest = dotted.partition(".")
-        if dotted in _SETTING:
-            self.unit.sets.add(first)
+        if dotted.startswith(_SETTING):
+            self.unit.sets.add("matplotlib" if first == "seaborn" else first)
         if dotted in _ASKING:
             self.unit.asks.add(_ASKING[dotted])
         if first not in _TELLING:
@@ -382,6 +384,6 @@ def _absolute(wanted: Import, names: Mapping[str, Any]) -> str:
 def _is_quiet(dotted: str, thing: Any) -> bool:
     """Is there nothing to judge about a function of a package, however it is called?"""
     takes = thing is None or takes_random_state(thing)
-    if takes or dotted in _ASKING or dotted in _SETTING or dotted.startswith(_TELLING):
+    if takes or dotted in _ASKING or dotted.startswith((*_TELLING, *_SETTING)):
         return False
     return not shares_random_state(dotted, (), seedable=takes)

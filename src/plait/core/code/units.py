@@ -43,7 +43,7 @@ class Unit:
         self.opaque: list[str] = []
         self.ignored: list[int] = []
         self.random = False
-        self.sets: set[str] = set()  # modules of the standard library whose settings it may change
+        self.sets: set[str] = set()  # modules whose settings it changes, as its names tell
         self.asks: set[str] = set()  # what it asks of other code that counts nowhere else, see `asking.py`
         self.digest: Digest | None = None
         self._own: Digest | None = None

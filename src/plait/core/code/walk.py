@@ -52,7 +52,7 @@ class Code(NamedTuple):
     parts: tuple[Part, ...]  # the root first
     opaque: tuple[str, ...]  # what could not be followed, in words
     random_state: bool  # does it draw from random state that the process shares?
-    sets: frozenset[str] = frozenset()  # modules of the standard library whose settings it may change
+    sets: frozenset[str] = frozenset()  # modules whose settings it changes, as its names tell
 
 
 class Walk:
