@@ -1,30 +1,60 @@
 """Runs of the past, as a store knows them: they are read like the one that has just ended."""
 
 import ast
+from collections import Counter
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from plait.core.addresses import node_of
+from plait.core.durations import readable
 from plait.core.graph import Graph
 from plait.history.bulk import joined
 from plait.opening import opened, vault_of
 from plait.ports import Ledger, RunRow, Store
+from plait.runtime.plan import html_table
 from plait.runtime.reading import AsText
 from plait.runtime.recording import take_in
 from plait.runtime.request import State
 from plait.runtime.run import Run
 from plait.runtime.vault import Vault
+from plait.show.report import counted
+
+_LONG = 40  # characters of a parameter in a table
 
 
-def earlier_runs(graph: Graph, store: Any, limit: int) -> list[Run[Any]]:
+class Runs(list[Run[Any]]):
+    """Runs of the past: a list, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [
+                run.id,
+                f"{datetime.fromtimestamp(run.started, UTC).astimezone():%Y-%m-%d %H:%M:%S}",
+                run.status,
+                readable(run.seconds),
+                counted(Counter(run.states.values())),
+                ", ".join(f"{address} = {_shown(value)}" for address, value in run.params.items()),
+            ]
+            for run in self
+        ]
+        return html_table(["run", "when", "status", "took", "nodes", "parameters"], rows)
+
+
+def _shown(value: Any) -> str:
+    text = str(value) if isinstance(value, AsText) else repr(value)
+    return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
+
+
+def earlier_runs(graph: Graph, store: Any, limit: int) -> Runs:
     """The runs of a pipeline that a store knows, newest first."""
     place = opened(store)
     if place is None:
-        return []
+        return Runs()
     ledger = place.ledger()
     try:
         vault = vault_of(place, graph, strict=False)
-        found = [_past(row, graph, vault, ledger) for row in ledger.runs(graph.name, limit)]
+        found = Runs(_past(row, graph, vault, ledger) for row in ledger.runs(graph.name, limit))
     finally:
         ledger.close()
     for run in found:

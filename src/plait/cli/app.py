@@ -214,11 +214,14 @@ def show(
     store: Store = None,
     log: Annotated[bool, typer.Option("--log", help="What the node printed and logged.")] = False,
     failed: Annotated[bool, typer.Option("--failed", help="Only what failed in the run, and why.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the value; the suffix says how.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what became of a run, the value of a node, or what a node printed."""
     with told(as_json=json):
-        history.show(what, node, store, log=log, failed=failed, as_json=json)
+        history.show(what, node, store, log=log, failed=failed, as_json=json, output=output)
 
 
 @app.command()

@@ -5,11 +5,13 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from os import fspath
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from plait import plugins
 from plait.cli.loading import loaded
 from plait.cli.telling import out
+from plait.cli.writing import write_value
 from plait.core.addresses import node_of, parsed
 from plait.core.definition import near
 from plait.core.digest import Key
@@ -63,7 +65,14 @@ def runs(where: str | None, store: str | None, limit: int, *, as_json: bool) -> 
 
 
 def show(
-    what: str, node: str | None, store: str | None, *, log: bool = False, failed: bool = False, as_json: bool = False
+    what: str,
+    node: str | None,
+    store: str | None,
+    *,
+    log: bool = False,
+    failed: bool = False,
+    as_json: bool = False,
+    output: Path | None = None,
 ) -> None:
     """Print what became of a run, the value of a node, or what a node printed and logged."""
     by_id = is_run(what)
@@ -73,6 +82,8 @@ def show(
         raise PlaitError(f"show {what}: say which node: show {what} NODE; or a run by its id (see `plait runs`)")
     if failed and (node is not None or not by_id):
         raise PlaitError("show --failed: give a run by its id, or last, and no node")
+    if output is not None and (node is None or log or failed or as_json):
+        raise PlaitError("show -o FILE: it takes the value of one node: show RUN NODE -o FILE")
     pipeline = None if by_id else loaded(what).name
     place = open_place(store)
     try:
@@ -80,6 +91,9 @@ def show(
         if log or as_json or node is not None or failed_nodes(row):
             row = joined(row, place.store.blobs)
         node = None if node is None else by_text(node, {one.name for one in row.nodes}, digest_of)
+        if output is not None and node is not None:
+            write_value(_value_of(row, node, place), output, node)
+            return
         if failed:
             row = row._replace(nodes=tuple(failed_nodes(row)))
         if as_json:
@@ -239,11 +253,27 @@ def _of_node(row: RunRow, address: str, place: Place) -> str:
             for name in [one.name for one in found[:_ITEMS]]
         ]
         return "\n\n".join([*shown, *([f"… and {len(found) - _ITEMS} more items"] if len(found) > _ITEMS else [])])
-    node, key, state = found[0][:3]
+    artifacts, record, vault = _stored(row, found[0], address, place)
+    return "\n\n".join(_of_artifact(name, artifact, record, vault, place) for name, artifact in artifacts.items())
+
+
+def _value_of(row: RunRow, address: str, place: Place) -> Any:
+    found = _found_nodes(row, address)
+    if len(found) > 1:
+        raise PlaitError(f"{address} has {len(found)} items, and a file holds one value: give {found[0].name}, for one")
+    artifacts, _, vault = _stored(row, found[0], address, place)
+    if list(artifacts) != [address]:
+        raise PlaitError(f"{address} has parts, and a file holds one value: give {' or '.join(artifacts)}")
+    return vault.load(artifacts[address])
+
+
+def _stored(row: RunRow, found: NodeRun, address: str, place: Place) -> tuple[dict[str, Artifact], Record, Vault]:
+    """Return what is stored of a node, or of a part of it, by address."""
+    node, key, state = found[:3]
     record = place.ledger.find([Key(key)]).get(Key(key)) if key else None
     if record is None:
         why = f"{node} {_WORDS.get(state, state)}" if state == "skipped" else f"{node} is not kept"
-        why = _of_failed(found[0]) if state == "failed" else why
+        why = _of_failed(found) if state == "failed" else why
         raise PlaitError(f"there is no value of {address} in the run {row.id}: {why}")
     artifacts = {address: record.artifact}
     if address != node:
@@ -257,7 +287,7 @@ def _of_node(row: RunRow, address: str, place: Place) -> str:
     contents = Contents(place.store.blobs)
     codecs = contents.bound(plugins.codecs())
     vault = Vault(place.store.blobs, codecs, Naming(codecs, {}, live(), strict=False), contents)
-    return "\n\n".join(_of_artifact(name, artifact, record, vault, place) for name, artifact in artifacts.items())
+    return artifacts, record, vault
 
 
 def _of_artifact(name: str, artifact: Artifact, record: Record, vault: Vault, place: Place) -> str:

@@ -1,7 +1,9 @@
 """What a row says, for those who show it: why a run failed, what failed last time, and all of it as JSON."""
 
+import ast
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 from plait.history.nodes import NodeLog, NodeRun
@@ -49,11 +51,32 @@ def run_json(row: RunRow, counts: dict[str, int]) -> dict[str, Any]:
         "seconds": round(max(row.finished - row.started, 0.0), 6) if row.finished else 0.0,
         "seed": row.seed,
         "targets": list(row.targets),
-        "params": dict(row.params),
+        "params": {address: _param_json(text) for address, text in row.params},
         "counts": counts,
         "error": reason(row),
         "tags": list(row.tags),
     }
+
+
+def _param_json(text: str) -> Any:
+    """Return a parameter as JSON, where JSON has such a value and its text says all of it; else the text.
+
+    >>> [_param_json(text) for text in ("0.5", "[1, 'a']", "Model(x=1)", "(1, 2)", "inf")]
+    [0.5, [1, 'a'], 'Model(x=1)', '(1, 2)', 'inf']
+    """
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return value if repr(value) == text and _is_json(value) else text
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(one) for key, one in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and isfinite(value))
 
 
 def nodes_json(nodes: Sequence[NodeRun]) -> list[dict[str, Any]]:

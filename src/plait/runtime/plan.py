@@ -1,6 +1,7 @@
 """What a run would do, and why; nothing is run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from plait.core.reasons import Reason
 
 _FEW = 4  # nodes that are named
+_ROWS = 500  # of a table in a notebook
 State = Literal["given", "hit", "run", "wait"]
 
 
@@ -56,6 +58,24 @@ class Plan:
         return "\n".join([self.summary(), *lines])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The plan as a table, with all that users named escaped."""
+        rows = [[planned.node, planned.state, why(planned)] for planned in self.nodes[:_ROWS]]
+        if len(self.nodes) > _ROWS:
+            rows.append([f"and {len(self.nodes) - _ROWS} more", "", ""])
+        return f"<div>{escape(self.summary())}{html_table(['node', 'state', 'why'], rows)}</div>"
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text as HTML; nothing in them is taken for HTML.
+
+    >>> html_table(["a"], [["<b>"]])
+    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
+    """
+    names = "".join(f"<th>{escape(name)}</th>" for name in head)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
 
 
 def why(planned: Planned) -> str:

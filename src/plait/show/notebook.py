@@ -18,6 +18,20 @@ def kernel() -> Any:
     return getattr(shell, "kernel", None)
 
 
+_said: tuple[int, set[str]] = (0, set())  # the number of a cell, and the runs that have their summary under it
+
+
+def was_said_here(run: str) -> bool:
+    """Return whether a run has its summary under the cell that is at work: it need not be there twice."""
+    number, runs = _said
+    return number == _cell_number() and run in runs
+
+
+def _cell_number() -> int:
+    shell = getattr(kernel(), "shell", None)
+    return int(getattr(shell, "execution_count", None) or 0)
+
+
 class Cell:
     """The piece of HTML. It follows the colours of the page, light or dark."""
 
@@ -34,6 +48,9 @@ class Cell:
     def sentence(self, tally: Tally) -> None:
         """The last state, which stays."""
         self._display(drawn(tally))
+        global _said
+        number = _cell_number()
+        _said = (number, {*(_said[1] if _said[0] == number else ()), tally.run})
 
     def _display(self, content: str) -> None:
         import IPython.display

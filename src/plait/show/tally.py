@@ -40,6 +40,7 @@ class Tally:
     def __init__(self) -> None:
         self._events: deque[RunEvent] = deque()
         self.keep = self._events.append
+        self.run = ""  # its id
         self.pipeline = ""
         self.total = 0  # how many nodes there are to do, as far as is known
         self._folded: set[str] = set()  # nodes that may turn out to be many
@@ -106,8 +107,8 @@ class Tally:
             case Unfolds(node, count):
                 self.total += count - (node in self._folded)
                 self._folded.discard(node)
-            case RunStarted(_, pipeline, nodes):
-                self.pipeline, self._began = pipeline, perf_counter()
+            case RunStarted(run, pipeline, nodes):
+                self.run, self.pipeline, self._began = run, pipeline, perf_counter()
                 self.total, self._folded = len(nodes), set(nodes)
             case RunFinished(_, status, seconds):
                 self.status, self._ended = status, self._began + seconds
