@@ -7,6 +7,8 @@ import resource
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -319,6 +321,38 @@ def test_a_store_removed_under_us_is_made_again(tmp_path):
     put(store, b"x")
     shutil.rmtree(store.root)
     assert store.blobs.path(put(store, b"y")).read_bytes() == b"y"
+
+
+def test_stores_that_are_gone_are_remembered_no_longer(tmp_path):
+    """A service may open one store after the other."""
+    stays = Layout(str(tmp_path / "stays"))
+    pins.hold(stays, [b"%016d" % 1])
+    for i in range(500):
+        folder = tmp_path / f"store{i}"
+        pins.hold(Layout(str(folder)), [b"%016d" % i])
+        shutil.rmtree(folder)
+    assert len([root for _, root in pins._own if root.startswith(str(tmp_path))]) < 150
+    pins.hold(stays, [b"%016d" % 2])
+    (pin,) = pins.living(stays)
+    assert pin.keys == {(b"%016d" % i).hex() for i in (1, 2)}, "those of a store that is there hold on"
+
+
+def test_pins_go_with_the_process_that_made_them(tmp_path):
+    code = """if True:
+        import os, sys
+        from pathlib import Path
+        from plait.stores.local import pins
+        from plait.stores.local.layout import Layout
+        for i in range(100):
+            pins.hold(Layout(str(Path(sys.argv[1], str(i)))), [b"%016d" % i])
+        if (child := os.fork()) == 0:
+            sys.exit()
+        os.waitpid(child, 0)
+        print(len(list(Path(sys.argv[1]).glob("*/pins/*"))))
+    """
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=240)
+    assert done.stdout == "100\n", done.stderr
+    assert not list(tmp_path.glob("*/pins/*"))
 
 
 def test_writers_of_one_blob_do_not_hurt_each_other(tmp_path):

@@ -57,7 +57,8 @@ class _Own:
         self._fd = -1
 
 
-_own: dict[tuple[int, str], _Own | None] = {}  # by process, since a forked child is somebody else
+_own: dict[tuple[int, str], _Own | None] = {}  # by process, since a forked child is another one
+_many = 2 * _OPEN  # with so many stores, we look whether some are gone
 _lock = threading.Lock()  # a file that two threads close may be a third one's by then
 
 
@@ -85,6 +86,8 @@ def _hold(layout: Layout, keys: Iterable[bytes]) -> None:
         if len(_own) % _OPEN == 0:
             for other in filter(None, list(_own.values())):
                 other.rest()
+        if len(_own) >= _many:
+            _forget()
         _own[name] = _made(layout)
     own = _own[name]
     if own is None:  # a store that can only be read
@@ -99,6 +102,21 @@ def _hold(layout: Layout, keys: Iterable[bytes]) -> None:
         own.sign = time.monotonic()
         with suppress(OSError):
             os.utime(own.path)
+
+
+def _forget() -> None:
+    """Forget the stores that are gone, and those of the process that this one was forked from.
+
+    A service may open one store after the other for as long as it runs. A pin that is there stays known: its lines
+    hold until the process ends, which then takes it away.
+    """
+    global _many
+    for name, own in list(_own.items()):
+        if name[0] != os.getpid() or own is None or not os.path.exists(own.path):
+            if own is not None:
+                own.rest()
+            del _own[name]
+    _many = 2 * max(_OPEN, len(_own))  # so that the look costs little for each store
 
 
 def living(layout: Layout, *, sweep: bool = False) -> list[Pin]:
@@ -160,11 +178,13 @@ def _made(layout: Layout) -> _Own | None:
     for name in _listed(layout):
         if owners.dead(name) is True:
             remove(os.path.join(layout.pins, name))
-    own = _Own(fd, path)
-    atexit.register(_let_go, own, os.getpid())
-    return own
+    return _Own(fd, path)
 
 
-def _let_go(own: _Own, pid: int) -> None:
-    if os.getpid() == pid:  # a forked child ends before we do
-        remove(own.path)
+def _let_go() -> None:
+    for (pid, _), own in list(_own.items()):
+        if own is not None and pid == os.getpid():  # a forked child ends before we do
+            remove(own.path)
+
+
+atexit.register(_let_go)
