@@ -126,3 +126,32 @@ def wait_until(event, seconds=240):
     while not event():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+CHILD = """
+import os, sys
+from plait import Pipeline, step
+
+@step
+def forked(n: int) -> list[int]:
+    codes = []
+    for way in ("exit", "error", "return"):
+        child = os.fork()
+        if not child:
+            if way == "return":
+                return codes
+            raise SystemExit(3) if way == "exit" else ValueError(way)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    return codes
+
+print(Pipeline("p", [forked]).run(n=1, executor="threads", workers=2, store=None, listeners=[]).result)
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_that_comes_out_of_a_step_in_a_thread_ends(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(CHILD)
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert done.stdout.splitlines() == ["[3, 1, 0]"], done.stderr

@@ -9,8 +9,11 @@ in the main thread the two cannot be told apart, and every executor does the sam
 
 import os
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from types import CodeType
 
 from plait.core.definition import underlying
@@ -23,6 +26,17 @@ def ends_run(error: BaseException, process: int) -> bool:
     if isinstance(error, KeyboardInterrupt) or os.getpid() != process:  # a forked child that leaves by sys.exit
         return True
     return threading.current_thread() is threading.main_thread() and _raised_by_handler(error)
+
+
+def leave_child(error: BaseException | None) -> None:
+    """End a forked child that came out of its step, with the exit status that `error` would give a program."""
+    code = error.code if isinstance(error, SystemExit) else error is not None
+    if error is not None and not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(int(code) if isinstance(code, int) else int(code is not None))
 
 
 def _raised_by_handler(error: BaseException) -> bool:

@@ -1,6 +1,8 @@
 """Where the nodes of a run are worked on: by its executor, by those of single steps, or on the loop of async steps."""
 
+import os
 import shutil
+import threading
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +19,7 @@ from plait.errors import ArtifactLost, ParameterError, PlaitError
 from plait.history.nodes import NodeLog
 from plait.ports import Executor
 from plait.runtime.contents import files_in
+from plait.runtime.interrupts import leave_child
 from plait.runtime.logs import Levels, handle, levels
 from plait.runtime.loop import Loop
 from plait.runtime.native_threads import cores
@@ -185,12 +188,17 @@ class Sites:
             return self._performed(node)
 
     def _performed(self, node: Node) -> Done | Raised:
+        process, in_pool = os.getpid(), threading.current_thread() is not threading.main_thread()
+        done: Done | Raised
         try:
-            return self.perform(node)
+            done = self.perform(node)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            return Raised(error)
+            done = Raised(error)
+        if in_pool and os.getpid() != process:  # a child that the step forked would wait for work of this pool for ever
+            leave_child(done.error if isinstance(done, Raised) else None)
+        return done
 
     def kill(self, future: "Future[Done]", running: Running) -> None:
         """Ends work at once, where that can be."""
