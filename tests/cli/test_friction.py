@@ -233,3 +233,11 @@ def test_every_name_of_a_failure_reads_its_node(tmp_path: Path, monkeypatch: pyt
             one["fit[west, far]"]
         with pytest.raises(GraphError, match="has no item south, near"):
             one["fit[south, near]"]
+
+
+def test_of_a_failed_run_its_reason_is_shown_once_and_what_was_not_done_is_said_so(small: Path) -> None:
+    (small / "small.py").write_text(ONE.replace("return n", "raise ValueError('no rows')"))
+    assert plait(small, "run", "small").code == 1
+    assert plait(small, "show", "last").out.count("no rows") == 1
+    for words in (("show", "last", "two"), ("show", "last", "two", "--log"), ("explain", "last", "two")):
+        assert "failed before any node 'two' was done" in plait(small, *words).err

@@ -31,7 +31,7 @@ from plait.runtime.surroundings import live
 from plait.runtime.vault import Vault
 from plait.settings import DEFAULT
 from plait.settings import store as default_store
-from plait.show.recounting import recounted
+from plait.show.recounting import no_node, recounted
 from plait.show.report import counted
 from plait.show.values import printable, shown
 
@@ -168,15 +168,12 @@ def _nodes(row: RunRow, address: str) -> list[NodeRun]:
 def _of_run(row: RunRow, ledger: Ledger) -> str:
     records = ledger.find([Key(one.key) for one in row.nodes if one.key])
     printed = any(node.log is not None for node in row.nodes)
+    failures = [f"{node.name}: {node.error.line}" for node in failed_nodes(row) if node.error is not None]
     lines = [
         f"{row.id}  {row.pipeline}  {row.status}, {_when(row.started)}, in {readable(_seconds(row))}, seed {row.seed}",
         *(f"  {address} = {printable(value)}" for address, value in row.params),
-        *([f"  {printable(row.error)}"] if row.error else []),
-        *(
-            f"  failed: {node.name}: {printable(node.error.line)}"
-            for node in failed_nodes(row)
-            if node.error is not None
-        ),
+        *([f"  {printable(row.error)}"] if row.error and not failures else []),
+        *(f"  failed: {printable(failure)}" for failure in failures),
         "",
         table(
             ["node", "state", "seconds", "size", "digest", *(["printed"] if printed else [])],
@@ -202,7 +199,7 @@ def _lines(node: NodeRun) -> str:
 def _found_nodes(row: RunRow, address: str) -> list[NodeRun]:
     found = _nodes(row, address)
     if not found:
-        raise PlaitError(f"the run {row.id} has no node {address!r}{near(address, [one.name for one in row.nodes])}")
+        raise PlaitError(no_node(row, address))
     return found
 
 

@@ -35,7 +35,7 @@ def recounted(row: RunRow, node: str, ledger: Ledger, graph: Graph | None) -> st
     """What became of a node in a run, and why. The graph, if there is one, is that of today."""
     told = next((one for one in row.nodes if one.name == node), None)
     if told is None:
-        raise PlaitError(f"the run {row.id} has no node {node!r}{near(node, [one.name for one in row.nodes])}")
+        raise PlaitError(no_node(row, node))
     key, state = told.key, told.state
     match state:
         case "given":
@@ -53,6 +53,17 @@ def recounted(row: RunRow, node: str, ledger: Ledger, graph: Graph | None) -> st
         said = f"{node} {_DID.get(state, state)} in the run {row.id}. Its result is not kept, so that no more is known."
         return _with_word(said, row, Key(key), record, causes)
     return _hit(row, node, record, causes) if state == "hit" else _ran(row, node, record, ledger, causes, graph)
+
+
+def no_node(row: RunRow, node: str) -> str:
+    """Return what to say of a node that is not in a run, which may have ended before it was done."""
+    hint = near(node, [one.name for one in row.nodes])
+    if row.status not in _ENDED_EARLY:
+        return f"the run {row.id} has no node {node!r}{hint}"
+    return (
+        f"the run {row.id} {_ENDED_EARLY[row.status]} before any node {node!r} was done; "
+        f"`plait show {row.id}` lists those that were{hint}"
+    )
 
 
 def _error_of(row: RunRow, told: NodeRun) -> str:
@@ -106,3 +117,4 @@ def _made_before(row: RunRow, key: Key, causes: Causes) -> RunRow | None:
 
 
 _DID = {"run": "ran", "hit": "was a hit"}
+_ENDED_EARLY = {"failed": "failed", "cancelled": "was stopped", "died": "died"}
