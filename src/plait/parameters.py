@@ -59,9 +59,7 @@ def _flat(graph: Graph, values: Mapping[str, Any], under: str = "") -> dict[str,
     for name, value in values.items():
         address = f"{under}{name}"
         known = address in graph.parameters or address in graph.short_names()
-        inner = any(a.startswith((f"{address}.", f"{address}/")) for a in graph.parameters)
-        inner = inner or any(node == address or node.startswith(f"{address}/") for node in graph.nodes)
-        if isinstance(value, Mapping) and inner and not known:
+        if isinstance(value, Mapping) and not known and _has_inner(graph, address):
             for separator in (".", "/"):
                 nested = {k: v for k, v in value.items() if _begins(graph, f"{address}{separator}{k}")}
                 flat.update(_flat(graph, nested, f"{address}{separator}"))
@@ -71,6 +69,13 @@ def _flat(graph: Graph, values: Mapping[str, Any], under: str = "") -> dict[str,
         else:
             flat[address] = value
     return flat
+
+
+def _has_inner(graph: Graph, address: str) -> bool:
+    """Is an address that of a node, or of a namespace with nodes or parameters?"""
+    return any(a.startswith((f"{address}.", f"{address}/")) for a in graph.parameters) or any(
+        node == address or node.startswith(f"{address}/") for node in graph.nodes
+    )
 
 
 def _begins(graph: Graph, address: str) -> bool:

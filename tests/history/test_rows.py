@@ -7,7 +7,8 @@ import pytest
 
 from plait.history.bulk import joined, split, whole_text
 from plait.history.nodes import NodeError, NodeLog, NodeRun, bounded, error_of, log_of
-from plait.history.rows import RunRow, blobs_of_run, clean_run, dump_run, load_run
+from plait.history.row_lines import dump_run, load_run
+from plait.history.rows import RunRow, blobs_of_run, clean_run
 from plait.stores.local import create
 
 START = 1_764_552_895.25

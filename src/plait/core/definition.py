@@ -62,6 +62,7 @@ class Definition:
         "__weakref__",
         "_names",
         "ambient",
+        "asynchronous",
         "hints",
         "input_names",
         "inputs",
@@ -78,6 +79,7 @@ class Definition:
     returns: Any
     parts: Mapping[str, Any]
     ambient: Mapping[str, Kind]
+    asynchronous: bool  # is its function an `async def`, whose result is what comes of awaiting it?
 
     def __init__(self, fn: Callable[..., Any], name: str, options: Options, names: Mapping[str, Any] | None) -> None:
         self.name = name
@@ -93,7 +95,10 @@ class Definition:
             raise GraphError(f"{name}: ignore={entry!r} is not one of its parameters{near(entry, self.input_names)}")
 
     def __getattr__(self, attribute: str) -> Any:
-        """Reached only for what is not there yet: what the annotations say, read once."""
+        """Reached only for what is not there yet: what the function and its annotations say, read once."""
+        if attribute == "asynchronous":  # asked of each node
+            self.asynchronous = inspect.iscoroutinefunction(underlying(self.fn))
+            return self.asynchronous
         if attribute not in ("hints", "returns", "parts", "ambient"):
             raise AttributeError(attribute)
         self.hints, self.returns, self.parts, self.ambient = _read(self)
@@ -103,11 +108,6 @@ class Definition:
     @property
     def fn(self) -> Callable[..., Any]:
         return self.roles[CALL]
-
-    @property
-    def asynchronous(self) -> bool:
-        """Is its function an `async def`, whose result is what comes of awaiting it?"""
-        return inspect.iscoroutinefunction(underlying(self.fn))
 
     @property
     def result_class(self) -> type:

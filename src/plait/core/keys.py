@@ -59,8 +59,7 @@ class Digests(Protocol):
     def param(self, source: Param, /) -> Digest: ...
     def const(self, value: Any, /) -> Digest: ...
     def ambient(self, kind: Kind, node: str, /) -> Digest: ...
-    def shared_random(self, node: Node, /) -> Digest | None: ...
-    def settings(self, node: Node, /) -> Sequence[tuple[str, Digest]]: ...
+    def unwritten(self, node: Node, /) -> Sequence[tuple[str, Digest]]: ...
 
 
 def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
@@ -77,10 +76,8 @@ def arguments(node: Node, known: Digests) -> list[tuple[str, Digest]]:
                 given.append((name, source_digest(source, node.name, known)))
     except InputChanged as error:
         raise InputChanged(f"{node.name}: {error}", path=error.path) from error
-    shared = known.shared_random(node)
-    if shared is not None:
-        given.append((SHARED_RANDOM, shared))
-    given += known.settings(node)
+    if unwritten := known.unwritten(node):
+        given += unwritten
     return given
 
 
@@ -96,7 +93,8 @@ def all_arguments(nodes: Sequence[Node], known: Digests) -> list[Sequence[tuple[
 def _columns(nodes: Sequence[Node], known: Digests) -> list[list[tuple[str, Digest]]]:
     """The arguments of some nodes, input by input; none, if they do not have the same ones."""
     definition = nodes[0].definition
-    if len({len(node.inputs) for node in nodes}) > 1 or known.shared_random(nodes[0]) is not None:
+    unwritten = known.unwritten(nodes[0])
+    if len({len(node.inputs) for node in nodes}) > 1 or any(name == SHARED_RANDOM for name, _ in unwritten):
         return []
     columns: list[list[tuple[str, Digest]]] = []
     for column in zip(*[node.inputs for node in nodes], strict=True):
@@ -113,7 +111,7 @@ def _columns(nodes: Sequence[Node], known: Digests) -> list[list[tuple[str, Dige
         else:
             rows = zip(nodes, column, strict=True)
             columns.append([(name, source_digest(source, node.name, known)) for node, (_, source) in rows])
-    return columns + [[named] * len(nodes) for named in known.settings(nodes[0])]
+    return columns + [[named] * len(nodes) for named in unwritten]
 
 
 def source_digest(source: Source, node: str, known: Digests) -> Digest:

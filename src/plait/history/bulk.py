@@ -6,12 +6,10 @@ from pathlib import Path
 from plait.errors import PlaitError
 from plait.history.nodes import NodeError, NodeLog, NodeRun, bounded, one_line
 from plait.history.rows import Detail, RunRow, clean_run
-from plait.lines import dumps, reader
 from plait.ports import Blobs
 
 _INLINE = 4 << 10  # characters of text that a row holds itself
 _MOST = 64 << 20  # characters of one run's texts that are kept; more have their beginnings and ends cut shorter
-_read = reader(tuple[Detail, ...])
 
 
 def split(run: RunRow, blobs: Blobs) -> RunRow:
@@ -28,6 +26,8 @@ def split(run: RunRow, blobs: Blobs) -> RunRow:
         for place, node in enumerate(run.nodes)
         if node.attempts or node.error or node.log
     )
+    from plait.lines import dumps
+
     bulk = ""
     with contextlib.suppress(PlaitError, OSError):
         bulk = blobs.put(lambda file: void(file.write(dumps(details))))[0]
@@ -42,8 +42,10 @@ def joined(run: RunRow, blobs: Blobs) -> RunRow:
     """A row with its long texts; as it is, if these are gone."""
     if not run.bulk:
         return run
+    from plait.lines import reader
+
     try:
-        details = _read(Path(blobs.path(run.bulk)).read_bytes())
+        details = reader(tuple[Detail, ...])(Path(blobs.path(run.bulk)).read_bytes())
     except (PlaitError, OSError, ValueError, RecursionError):
         return run
     nodes = list(run.nodes)

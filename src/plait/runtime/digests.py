@@ -8,6 +8,7 @@ from plait.core.definition import Definition
 from plait.core.digest import Digest, digest
 from plait.core.grafting import field_at
 from plait.core.graph import Node
+from plait.core.keys import SHARED_RANDOM
 from plait.core.leaves import LEAVES, named
 from plait.core.records import Artifact, part_of
 from plait.core.sources import Output, Param
@@ -27,7 +28,7 @@ class InputDigests:
         self._artifacts = artifacts
         self._params: dict[Param, Digest] = {}
         self._values: dict[tuple[int, tuple[str, ...]], Digest] = {}
-        self._alone: set[Definition] = set()  # steps that draw from no random state that others share
+        self._alone: set[Definition] = set()  # steps of which all arguments are written
         self._consts: dict[int, tuple[Digest, Any]] = {}
 
     def output(self, source: Output) -> Digest:
@@ -58,14 +59,15 @@ class InputDigests:
             return digest("now", self._surface.now.isoformat().encode())
         return digest(kind, b"%x" % seed_of(*self._surface.origin(node), kind))
 
-    def shared_random(self, node: Node) -> Digest | None:
-        if node.definition in self._alone:  # as nearly all are; asked of each node
-            return None
-        shared = shared_by(node, self._naming, self._surface)
-        if shared is None:
-            self._alone.add(node.definition)
-            return None
-        return digest("shared random", b"%x" % shared.seed)
-
-    def settings(self, node: Node) -> Sequence[tuple[str, Digest]]:
-        return self._naming.settings_of(node.definition) if self._naming.settings.keyed else ()
+    def unwritten(self, node: Node) -> Sequence[tuple[str, Digest]]:
+        """Names and digests of what a node depends on and takes as no argument: state that its process shares."""
+        definition, naming = node.definition, self._naming
+        if definition in self._alone:  # as nearly all are; asked of each node
+            return ()
+        settings = naming.settings_of(definition) if naming.settings.keyed else ()
+        shared = shared_by(node, naming, self._surface)
+        if shared is not None:
+            return [(SHARED_RANDOM, digest("shared random", b"%x" % shared.seed)), *settings]
+        if not settings:
+            self._alone.add(definition)
+        return settings

@@ -81,13 +81,13 @@ def execute(
 class _Scheduler:
     """What both ways to go through a graph have in common."""
 
-    def __init__(self, work: Work, started: Mapping[str, Executor]) -> None:
+    def __init__(self, work: Work, started: Mapping[str, Executor], *, one_by_one: bool = False) -> None:
         self.work = work
         self._process = os.getpid()
         self.results = Results(work)
         self.healing = Healing(work, self.results)
         self.failing = Failing(work, self.results)
-        self.sites = Sites(work, self.results, started)
+        self.sites = Sites(work, self.results, started, one_by_one=one_by_one)
         self.growth = Growth(work, self.results, self.failing) if work.request.graph.folded else None
 
     def begin(self) -> None:
@@ -153,7 +153,7 @@ class _OneByOne(_Scheduler):
         started: Mapping[str, Executor],
     ) -> None:
         self.ready = Stack()
-        super().__init__(Work(request, state, vault, ledger, clock, None, self.ready), started)
+        super().__init__(Work(request, state, vault, ledger, clock, None, self.ready), started, one_by_one=True)
 
     def _rounds(self) -> Iterator[RunEvent]:
         work, results, failing = self.work, self.results, self.failing

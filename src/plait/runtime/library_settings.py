@@ -11,8 +11,6 @@ A library that is not imported has no settings. Settings that only change how th
 `display.*`, are carried to workers but are in no key, and so are settings that only decide what is an error.
 """
 
-import decimal
-import locale
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +21,6 @@ from threading import Thread
 from typing import Any, NamedTuple, TypeAlias
 
 from plait.core.digest import Digest, digest
-from plait.runtime.reach_of_settings import may_come_from, requires
 
 Values: TypeAlias = dict[str, Any]  # only those that differ from the library's own defaults
 
@@ -48,6 +45,9 @@ class Library(NamedTuple):
         return self.everything() if self.module in sys.modules else {}
 
 
+Before: TypeAlias = Sequence[tuple[Library, Mapping[str, Any]]]  # what settings were before others were written
+
+
 class Settings:
     """The settings of a program as one run found them. A worker process gets them with the first job of the run."""
 
@@ -69,6 +69,10 @@ class Settings:
         `packages` are those that its code reaches, `hints` the types of its arguments: what a method of an argument
         does depends on the settings of the package that the argument comes from.
         """
+        if not self.keyed:
+            return []
+        from plait.runtime.reach_of_settings import may_come_from, requires
+
         return [
             (f"settings of {library.module}", named)
             for library, named in self.keyed
@@ -77,18 +81,19 @@ class Settings:
             or any(may_come_from(library.module, hint) for hint in hints)
         ]
 
-    @contextmanager
-    def in_thread(self) -> Iterator[None]:
-        """While this lasts, this thread has the settings of the run: those that each thread has for itself."""
-        decimal.setcontext(decimal.getcontext().copy())  # the object may be that of the thread that started this one
-        with _written([(one, self._values.get(one.module, {})) for one in _BY_THREAD if one.module in sys.modules]):
-            yield
+    def write_to_thread(self) -> Before:
+        """Give this thread the settings of the run: those that each thread has for itself. `put_back` takes what comes.
 
-    def set_in_thread(self) -> None:
-        """Give this thread the settings of the run for good: those that each thread has for itself."""
-        for one in _BY_THREAD:
-            if one.module in sys.modules and one.everything() != (values := self._values.get(one.module, {})):
-                one.write(values)
+        Called before each node, hence no context manager.
+        """
+        if (decimal := sys.modules.get("decimal")) is not None:
+            decimal.setcontext(decimal.getcontext().copy())  # it may be that of the thread that started this one
+        return self.set_in_thread()
+
+    def set_in_thread(self) -> Before:
+        """Give this thread, for good, the settings of the run that each thread has for itself."""
+        modules = sys.modules
+        return _write([(one, self._values.get(one.module, {})) for one in _BY_THREAD if one.module in modules])
 
     @contextmanager
     def in_process(self) -> Iterator[None]:
@@ -97,8 +102,11 @@ class Settings:
         for one in wanted:
             if one.module not in sys.modules:  # the step imports it, and would find it as it is by default
                 import_module(one.module)
-        with _written([(one, self._values.get(one.module, {})) for one in wanted]):
+        before = _write([(one, self._values.get(one.module, {})) for one in wanted])
+        try:
             yield
+        finally:
+            put_back(before)
 
 
 @contextmanager
@@ -129,19 +137,20 @@ def used_by(packages: frozenset[str], named: frozenset[str]) -> tuple[Library, .
     )
 
 
-@contextmanager
-def _written(wanted: Sequence[tuple[Library, Mapping[str, Any]]]) -> Iterator[None]:
+def _write(wanted: Sequence[tuple[Library, Mapping[str, Any]]]) -> Before:
     before = []
     for library, values in wanted:
         now = library.everything()
         if now != values:
             before.append((library, now))
             library.write(values)
-    try:
-        yield
-    finally:
-        for library, values in before:
-            library.write(values)
+    return before
+
+
+def put_back(before: Before) -> None:
+    """Undo what was written."""
+    for library, values in before:
+        library.write(values)
 
 
 def _read_counting() -> dict[str, Values]:
@@ -175,18 +184,27 @@ def _never(_name: str, _value: Any) -> bool:
 
 # decimal: arithmetic of Decimal; contexts belong to threads and tasks
 
-_DECIMAL = {"prec": 28, "rounding": decimal.ROUND_HALF_EVEN, "Emin": -999999, "Emax": 999999, "capitals": 1, "clamp": 0}
+_DECIMAL = {"prec": 28, "rounding": "ROUND_HALF_EVEN", "Emin": -999999, "Emax": 999999, "capitals": 1, "clamp": 0}
 _TRAPS = ["DivisionByZero", "InvalidOperation", "Overflow"]
 
 
+@cache
+def _decimal_defaults() -> Any:
+    decimal = sys.modules["decimal"]
+    return decimal.Context(**_DECIMAL, traps=[getattr(decimal, name) for name in _TRAPS])
+
+
 def _read_decimal() -> Values:
-    context = decimal.getcontext()
+    context, usual = sys.modules["decimal"].getcontext(), _decimal_defaults()
     found: Values = {name: value for name in _DECIMAL if (value := getattr(context, name)) != _DECIMAL[name]}
+    if not found and context.traps == usual.traps:
+        return found
     traps = sorted(signal.__name__ for signal, trapped in context.traps.items() if trapped)
     return found if traps == _TRAPS else {**found, "traps": traps}
 
 
 def _write_decimal(values: Mapping[str, Any]) -> None:
+    decimal = sys.modules["decimal"]
     fields = {**_DECIMAL, "traps": _TRAPS, **values}
     traps, context = fields.pop("traps"), decimal.getcontext()  # changed in place, since a program may hold it
     for name, value in fields.items():
@@ -197,28 +215,38 @@ def _write_decimal(values: Mapping[str, Any]) -> None:
 
 # locale: how numbers are read and written, what sorts first, what days are called; of the whole process
 
-_CATEGORIES = [name for name in ("LC_NUMERIC", "LC_COLLATE", "LC_TIME", "LC_MONETARY") if hasattr(locale, name)]
+_CATEGORIES = ("LC_NUMERIC", "LC_COLLATE", "LC_TIME", "LC_MONETARY")
 
 
 def _read_locale() -> Values:
-    found = {name: locale.setlocale(getattr(locale, name)) for name in _CATEGORIES}
+    locale = sys.modules["locale"]
+    found = {name: locale.setlocale(getattr(locale, name)) for name in _CATEGORIES if hasattr(locale, name)}
     return {name: value for name, value in found.items() if value != "C"}
 
 
 def _write_locale(values: Mapping[str, Any]) -> None:
+    locale = sys.modules["locale"]
     for name in _CATEGORIES:
-        locale.setlocale(getattr(locale, name), values.get(name, "C"))
+        if hasattr(locale, name):
+            locale.setlocale(getattr(locale, name), values.get(name, "C"))
 
 
 # numpy: what is an error, and how arrays look as text; of the thread or task
 
 
+_seen_of_numpy: tuple[Values, Values, Values] = ({}, {}, {})  # how numpy looked last, and what of it differed
+
+
 def _read_numpy() -> Values:
+    global _seen_of_numpy
     numpy = sys.modules["numpy"]
-    usual = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
-    errors = {f"err {name}": value for name, value in numpy.geterr().items() if value != usual.get(name)}
-    texts = {f"print {name}": value for name, value in numpy.get_printoptions().items() if name in _PRINT}
-    return {**errors, **{name: value for name, value in texts.items() if value != _PRINT[name.partition(" ")[2]]}}
+    errors, options = numpy.geterr(), numpy.get_printoptions()
+    if errors != _seen_of_numpy[0] or options != _seen_of_numpy[1]:
+        usual = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+        differ = {f"err {name}": value for name, value in errors.items() if value != usual.get(name)}
+        texts = {name: value for name, value in options.items() if name in _PRINT and value != _PRINT[name]}
+        _seen_of_numpy = errors, options, differ | {f"print {name}": value for name, value in texts.items()}
+    return dict(_seen_of_numpy[2])
 
 
 _PRINT: Values = {

@@ -62,6 +62,7 @@ class Naming:
         self._draws: dict[Definition, frozenset[str] | None] = {}
         self._settings_of: dict[Definition, Sequence[tuple[str, Digest]]] = {}
         self._changes: dict[Definition, Sequence[Library]] = {}
+        self.quiet: set[Definition] = set()  # steps that are known to change nothing that their process shares
         self._texts: dict[Definition, Sequence[str]] = {}
         self.digest = self._values.digest
         self.digest_of_file = self._values.digest_of_file

@@ -29,10 +29,6 @@ _EDGE = 16 << 10  # characters at a cut that may be a part of a secret, such as 
 _PARTS = 1000  # texts that are put together at once
 _FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
 
-Slot = list["Log"]  # of a node: empty until it prints, so that a node that does not costs next to nothing
-_current: ContextVar[Slot | None] = ContextVar("plait_output", default=None)
-set_current, reset_current = _current.set, _current.reset
-
 
 class Log:
     """The texts of one node, in their order. Several threads may add to it."""
@@ -108,23 +104,50 @@ def _all(_: object) -> None:
     return None
 
 
+class Slot:
+    """Where the text of the node at work goes: there is a log only when it prints, so that others cost next to nothing.
+
+    `outer` takes the text while no node is at work here: that of the step which runs this pipeline.
+    """
+
+    __slots__ = ("is_open", "log", "outer")
+
+    def __init__(self, outer: "Slot | None" = None) -> None:
+        self.log: Log | None = None
+        self.is_open = False
+        self.outer = outer
+
+    def add(self, text: str) -> None:
+        """Note a text."""
+        if self.log is None:
+            self.log = Log()
+        self.log.add(text)
+
+
+_current: ContextVar[Slot | None] = ContextVar("plait_output", default=None)
+current, set_current, reset_current = _current.get, _current.set, _current.reset
+
+
+def _open_slot() -> Slot | None:
+    slot = _current.get()
+    while slot is not None and not slot.is_open:
+        slot = slot.outer
+    return slot
+
+
 @contextmanager
 def noted(keep: Callable[[Log], None]) -> Iterator[None]:
     """Note what is printed and logged within; `keep` gets it, if there was anything."""
-    slot: Slot = []
+    slot = Slot()
+    slot.is_open = True
     token = _current.set(slot)
     try:
         yield
     finally:
+        slot.is_open = False
         _current.reset(token)
-        if slot:
-            keep(slot[0])
-
-
-def _note(slot: Slot, text: str) -> None:
-    if not slot:
-        slot.append(Log())
-    slot[0].add(text)
+        if slot.log is not None:
+            keep(slot.log)
 
 
 class Wrapper:
@@ -161,9 +184,9 @@ def can_be_wrapped(stream: TextIO | None) -> TypeGuard[TextIO]:
 class _Noting(Wrapper):
     def __call__(self, text: str) -> Any:
         done = self.inner(text)
-        slot = _current.get()
+        slot = _open_slot()
         if slot is not None and isinstance(text, str):
-            _note(slot, text)
+            slot.add(text)
         return done
 
 
@@ -233,14 +256,14 @@ def forwarding(forward: Forward, *, anywhere: bool) -> Iterator[None]:
 
 
 def _call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
-    slot = _current.get()
+    slot = _open_slot()
     handle = _forward.get() or _forward_all or _handling or _plain
     if slot is None:
         handle(self, record)
         return
     token = _current.set(None)  # a handler that prints it would note it twice
     try:
-        _note(slot, _said(record))
+        slot.add(_said(record))
         handle(self, record)
     finally:
         _current.reset(token)

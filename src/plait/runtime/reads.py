@@ -68,7 +68,7 @@ class Watch:
         self.opened: dict[str, None] = {}
         self.listed: dict[str, None] = {}
         self.variables: dict[str, None] = {}
-        self.writes = Writes()
+        self.writes: Writes | None = None  # until there are any
         self.handed: dict[str, tuple[str, Look]] = {}  # to other programs: which, and how the file looked
         self._made: set[str] = set()
         self._set: set[str] = set()
@@ -86,8 +86,9 @@ class Watch:
             watch_variables(_read, _wrote, _is_awake)
         if self._asynchronous:
             self._token = _awaited.set(self)
-        self._outer = _watches.get(get_ident())
-        _watches[get_ident()] = self
+        me = get_ident()
+        self._outer = _watches.get(me)
+        _watches[me] = self
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,7 +125,7 @@ class Watch:
         if event == "open":
             path = source_of(path)
             if arguments[2] & WRITES and not is_excused(frame):
-                self.writes.touch(path, truncated=bool(arguments[2] & os.O_TRUNC))
+                self._writes().touch(path, truncated=bool(arguments[2] & os.O_TRUNC))
             self._saw_open(path, arguments[2])
         elif event == "os.mkdir":
             if not os.path.lexists(path):
@@ -134,7 +135,7 @@ class Watch:
                 self._made.add(target)
         elif event == "sqlite3.connect":
             if not is_excused(frame):
-                self.writes.touch(path)
+                self._writes().touch(path)
             self._saw_open(path, os.O_RDONLY)
         elif event == "ctypes.dlopen":
             self._saw_open(path, os.O_RDONLY)
@@ -145,7 +146,12 @@ class Watch:
         if not is_excused(frame):
             for said in paths_of(event, arguments):
                 if (path := _path(said)) is not None and not isinstance(said, int):
-                    self.writes.touch(path)
+                    self._writes().touch(path)
+
+    def _writes(self) -> Writes:
+        if self.writes is None:
+            self.writes = Writes()
+        return self.writes
 
     def _saw_command(self, event: str, arguments: tuple[Any, ...]) -> None:
         program, paths = command(event, arguments)
@@ -182,10 +188,10 @@ class Watch:
         """What was done to the files that were touched, named or handed over, and that are not what they were."""
         for path, look in self._named.items():
             if look is not None or isinstance(look_at(path), tuple):
-                self.writes.note(path, look)
+                self._writes().note(path, look)
         for path, (_, handed) in self.handed.items():
-            self.writes.note(path, handed)
-        return self.writes.changed() if self.writes else {}
+            self._writes().note(path, handed)
+        return self.writes.changed() if self.writes is not None else {}
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:

@@ -1,7 +1,6 @@
 """What history says of the nodes of a run: from what the run has come to, to `NodeRun`s, and back."""
 
 import os
-import platform
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -27,7 +26,14 @@ def node_runs(state: State) -> tuple[NodeRun, ...]:
     if not state.began and not state.errors:
         return tuple(hits)
     found = dict(zip(states, hits, strict=True))
-    for name in (*state.began, *(name for name in state.errors if name not in state.began)):
+    special = {*state.attempts, *state.errors, *state.logs}
+    (epoch, steady), workers, worker = state.zero, state.workers, state.worker
+    for name, began in state.began.items():
+        if name in special or (hit := found.get(name)) is None:
+            continue
+        where = workers.get(name, worker) if workers else worker
+        found[name] = new(NodeRun, (*hit[:4], epoch + round(began - steady, 3), where, (), None, None))
+    for name in special:
         if name in found:
             found[name] = node_run(state, name)
     return tuple(found.values())
@@ -85,9 +91,17 @@ def describe(error: BaseException) -> NodeError:
     return error_of(type(error).__qualname__, masked(error_message(error, longest=None)), text)
 
 
+_processes: dict[int, str] = {}  # this one, and in a forked child those that it comes from
+
+
 def here() -> str:
     """This thread, as history names where a node ran: host, process, thread."""
-    return f"{platform.node()} {os.getpid()} {threading.current_thread().name}"
+    process = os.getpid()
+    if (known := _processes.get(process)) is None:
+        import platform
+
+        known = _processes[process] = f"{platform.node()} {process}"
+    return f"{known} {threading.current_thread().name}"
 
 
 def failed_only(state: State) -> Sequence[NodeRun]:

@@ -282,8 +282,9 @@ class Results:
         node = work.nodes[name]
         if name in work.remade or not (node.definition.options.cache is True or is_fresh(node, hit.made, work.clock)):
             return False
-        whole = node.definition.parts and artifact.where != "parts"  # as it was stored before its type was read as one
-        if artifact.where == "inline" and not artifact.files and name not in work.read and not whole:  # the commonest
+        where = artifact.where
+        whole = where != "parts" and node.definition.parts  # as it was stored before its type was read as one
+        if where == "inline" and not whole and not artifact.files and name not in work.read:  # the commonest
             return True
         if not whole and is_usable(artifact, self.vault, read=name in work.read):
             return True

@@ -20,10 +20,11 @@ from plait.history.nodes import NodeLog
 from plait.ports import Executor
 from plait.runtime.contents import files_in
 from plait.runtime.interrupts import leave_child
+from plait.runtime.library_settings import put_back
 from plait.runtime.logs import Levels, handle, levels
 from plait.runtime.loop import Loop
 from plait.runtime.native_threads import cores
-from plait.runtime.output import Slot, joined, reset_current, set_current
+from plait.runtime.output import Slot, current, joined, reset_current, set_current
 from plait.runtime.pools import SLOTS, Needs
 from plait.runtime.process_lock import inheriting, under
 from plait.runtime.recording import here
@@ -75,7 +76,9 @@ class Running(NamedTuple):
 class Sites:
     """Starts nodes where they belong; `started` are the executors by name, that of the run under ""."""
 
-    def __init__(self, work: Work, results: Results, started: Mapping[str, Executor]) -> None:
+    def __init__(
+        self, work: Work, results: Results, started: Mapping[str, Executor], *, one_by_one: bool = False
+    ) -> None:
         self.work, self.results, self.started = work, results, started
         self.loop = Loop(work.vault.naming.settings)
         some_wait = any(definition.asynchronous for definition in work.request.graph.definitions)
@@ -87,6 +90,9 @@ class Sites:
         self._traces: Path | None = None  # where workers say what they did when their time was over
         self._count = 0
         self._under = under()
+        # One for all nodes, since to set and reset a context variable is 6 % of what a small node costs. Where several
+        # nodes are at work, or tasks that may outlive a node take its context along, each node has its own.
+        self._slot = Slot(current()) if one_by_one and not some_wait else None
 
     def slots(self) -> dict[str, float]:
         """How many nodes can be worked on at once, by site."""
@@ -164,15 +170,22 @@ class Sites:
         name, work = node.name, self.work
         read = bool(work.frontier.children[name])
         key = work.state.keys.get(name)
-        slot: Slot = []
-        token = set_current(slot)
+        slot = self._slot
+        if slot is None:
+            slot = Slot()
+            token = set_current(slot)
+        elif current() is not slot:
+            set_current(slot)
+        slot.is_open = True
         try:
             return perform(node, key, work.vault, work.request.surface, self.results.output, read=read, call=self._call)
         finally:
-            reset_current(token)
-            if slot:
-                blobs = None if work.ledger is None else work.vault.blobs
-                self.keep_log(name, slot[0].closed(blobs))
+            slot.is_open = False
+            if self._slot is None:
+                reset_current(token)
+            if slot.log is not None:
+                log, slot.log = slot.log, None
+                self.keep_log(name, log.closed(None if work.ledger is None else work.vault.blobs))
 
     def keep_log(self, name: str, log: NodeLog) -> None:
         """Keep what an attempt of a node printed and logged, behind what earlier ones did."""
@@ -181,11 +194,15 @@ class Sites:
 
     def _perform_beside(self, node: Node) -> Done | Raised:
         self.work.state.workers[node.name] = here()
-        with self.work.vault.naming.settings.in_thread():
+        before = self.work.vault.naming.settings.write_to_thread()
+        try:
             if self._under is not None:  # this run was started by a step that runs alone
                 with inheriting(self._under):
                     return self._performed(node)
             return self._performed(node)
+        finally:
+            if before:
+                put_back(before)
 
     def _performed(self, node: Node) -> Done | Raised:
         process, in_pool = os.getpid(), threading.current_thread() is not threading.main_thread()
@@ -207,6 +224,8 @@ class Sites:
 
     def close(self) -> None:
         """Nothing is left."""
+        if self._slot is not None and current() is self._slot:
+            set_current(self._slot.outer)
         self.loop.close()
         if self._traces is not None:
             shutil.rmtree(self._traces, ignore_errors=True)

@@ -4,14 +4,16 @@ An error that was raised in a worker process comes back with the text of its tra
 """
 
 import os
-import traceback
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from plait.core.error_text import describe_error
 from plait.core.error_transport import SentError, add_note, decode_error, encode_error
 from plait.errors import PlaitError
+
+if TYPE_CHECKING:
+    import traceback
 
 _OURS = str(Path(__file__).parent.parent) + os.sep
 _STANDARD = str(Path(os.__file__).parent)
@@ -37,6 +39,8 @@ def format_traceback(error: BaseException) -> str:
 
     Never raises. A text of more than `LONGEST` characters loses its middle.
     """
+    import traceback
+
     try:
         text = "".join(_shown(error).format()).rstrip()
     except Exception:  # an error whose attributes fail when they are read
@@ -48,7 +52,9 @@ def format_traceback(error: BaseException) -> str:
     return f"{text[:half]}\n... ({len(text) - 2 * half:,} characters are left out) ...\n{text[-half:]}"
 
 
-def _shown(error: BaseException) -> traceback.TracebackException:
+def _shown(error: BaseException) -> "traceback.TracebackException":
+    import traceback
+
     shown = traceback.TracebackException.from_exception(error)
     seen = set()
     chain: list[traceback.TracebackException | None] = [shown]
@@ -64,7 +70,7 @@ def _shown(error: BaseException) -> traceback.TracebackException:
     return shown
 
 
-def _without_machinery(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
+def _without_machinery(stack: "traceback.StackSummary") -> "list[traceback.FrameSummary]":
     """Frames of plait are dropped everywhere; those of a pool only where plait's own stood before them."""
     kept: list[traceback.FrameSummary] = []
     for frame in stack:
@@ -73,7 +79,7 @@ def _without_machinery(stack: traceback.StackSummary) -> list[traceback.FrameSum
     return kept or [frame for frame in stack if is_users(frame)]
 
 
-def is_users(frame: traceback.FrameSummary) -> bool:
+def is_users(frame: "traceback.FrameSummary") -> bool:
     """Is a frame neither plait's nor of the import system?"""
     name = frame.filename
     return not name.startswith((_OURS, "<frozen ")) and f"{os.sep}importlib{os.sep}" not in name

@@ -45,9 +45,6 @@ class Writes:
     def __init__(self) -> None:
         self._before: dict[str, Look] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._before)
-
     def touch(self, path: str, *, truncated: bool = False) -> None:
         """Note how a path looks before it is first touched."""
         if path not in self._before:

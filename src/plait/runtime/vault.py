@@ -135,7 +135,10 @@ class Vault:
         try:
             if self.codec(value).maps(value) and (mapped := self._mapped(value)) is not None:
                 return mapped
-            content = self._name(value, digest)
+            try:
+                content = self.naming.digest(value)
+            except FingerprintError:
+                content = self._name_the_rest(value, digest)
             canonical = _attempt(self.canonical, value)
             digest = content  # only now: what is not canonical is no more than how it was made
             return self._keep(canonical, digest), canonical
@@ -144,24 +147,24 @@ class Vault:
             warn_once(UnnamedResult, said)
             return Artifact(digest, "memory"), canonical
 
-    def _name(self, value: Any, by_its_key: Digest) -> Digest:
-        """The digest of a value; where its codec keeps values that have none, such as figures, that by its key."""
-        try:
-            return self.naming.digest(value)
-        except FingerprintError:
-            kept: list[Any] = []
+    def _name_the_rest(self, value: Any, by_its_key: Digest) -> Digest:
+        """The digest by its key of a value that has none; if its codecs keep such values, such as figures.
 
-            def without(item: Any) -> Any:
-                if not getattr(self.codec(item), "named_by_key", False):
-                    return item
-                kept.append(item)
-                return None
+        Called while the `FingerprintError` of the value is handled, which goes on where they do not.
+        """
+        kept: list[Any] = []
 
-            rest = rebuilt(value, without) if is_container(type(value)) else without(value)
-            if not kept:
-                raise
-            self.naming.digest(rest)  # what else is in it must have a name: it might be a plan, or a connection
-            return by_its_key
+        def without(item: Any) -> Any:
+            if not getattr(self.codec(item), "named_by_key", False):
+                return item
+            kept.append(item)
+            return None
+
+        rest = rebuilt(value, without) if is_container(type(value)) else without(value)
+        if not kept:
+            raise
+        self.naming.digest(rest)  # what else is in it must have a name: it might be a plan, or a connection
+        return by_its_key
 
     def _mapped(self, value: Any) -> tuple[Artifact, Any] | None:
         """Writes a long value as it is, and hands on its file, so that no copy of it is made; none if it cannot be."""

@@ -24,7 +24,7 @@ from plait.errors import CodeMismatch, PlaitError, StoreError, UndeclaredRead, U
 from plait.runtime.environment import surroundings
 from plait.runtime.library_settings import kept
 from plait.runtime.main_module import install
-from plait.runtime.naming import Told, collecting, warn_once
+from plait.runtime.naming import Naming, Told, collecting, warn_once
 from plait.runtime.native_threads import anew, cores, limit
 from plait.runtime.process_lock import alone, at_work, enter_beside, in_the_way, leave_beside
 from plait.runtime.randomness import NOTHING, drawing, seeded, shared_by
@@ -131,6 +131,8 @@ def _called(
     What it drew from although its code does not show it is put into `drawn`, in sentences.
     """
     naming, definition = vault.naming, node.definition
+    if definition in naming.quiet:  # as nearly all are: one look for all that others ask
+        return _called_beside(node, naming, arguments, call, drawn)
     shared, count, changes = shared_by(node, naming, surface), cores(definition), naming.may_change(definition)
     if shared is not None or count > 1 or (changes and naming.changes_settings(definition)):
         with alone(node), kept(changes) if changes else nullcontext():
@@ -139,28 +141,32 @@ def _called(
                 return _timed(definition, arguments, call)
     if changes:
         with kept(changes):
-            return _called_beside(node, vault, arguments, call, drawn)
-    return _called_beside(node, vault, arguments, call, drawn)
+            return _called_beside(node, naming, arguments, call, drawn)
+    naming.quiet.add(definition)
+    return _called_beside(node, naming, arguments, call, drawn)
 
 
 def _called_beside(
-    node: Node, vault: Vault, arguments: Mapping[str, Any], call: Call, drawn: list[str] | None
+    node: Node, naming: Naming, arguments: Mapping[str, Any], call: Call, drawn: list[str] | None
 ) -> _Outcome:
+    """Call a step that changes nothing that the process shares, beside others."""
     me = get_ident()
     try:
         at_work[me] = node
         if in_the_way:
             enter_beside(node)
         limit(1)
-        looking = NOTHING if drawn is None else drawing(node.definition, vault.naming)
-        if looking is NOTHING or drawn is None:
+        if drawn is None or (looking := drawing(node.definition, naming)) is NOTHING:
             return _timed(node.definition, arguments, call)
         with looking as said:  # in here, since a step of another run that draws must not run meanwhile
             outcome = _timed(node.definition, arguments, call)
         drawn += said
         return outcome
     finally:
-        at_work.pop(me, None)
+        try:  # noqa: SIM105 - `suppress` costs ten times as much
+            del at_work[me]
+        except KeyError:  # a run that the step began goes on
+            pass
         if in_the_way:
             leave_beside(node)
 

@@ -8,21 +8,27 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from datetime import date, time, timedelta
-from decimal import Decimal
 from enum import Enum
+from functools import cache
 from os import PathLike
 from types import NoneType, UnionType
 from typing import Any, Literal
-from uuid import UUID
 
 from plait.core.definition import EMPTY
 from plait.parameters import adapter
 from plait.secret import Secret
 from plait.yaml12.scalars import Scalar
 
-_TEXT = (str, bytes, PathLike, Decimal, UUID)
 _VALUE = (bool, int, float, complex, date, time, timedelta, NoneType)
 _ACCEPTED = {bool: (bool,), int: (int, float, complex), float: (float, complex), NoneType: (NoneType,)}  # in a union
+
+
+@cache
+def _written_as_text() -> tuple[type, ...]:
+    from decimal import Decimal
+    from uuid import UUID
+
+    return (str, bytes, PathLike, Decimal, UUID)
 
 
 def plain(value: Any) -> Any:
@@ -119,8 +125,11 @@ def _fit_union(members: list[Any], value: Any) -> Any:
         return value.checked
     if kind is float and int in members and value.value.is_integer():
         return value.checked
-    if kind in (int, float) and Decimal in members:
-        return Decimal(value.text)
+    if kind in (int, float):
+        from decimal import Decimal
+
+        if Decimal in members:
+            return Decimal(value.text)
     for literals in (one for one in members if _choices(one)):
         if (made := _chosen(literals, value)) is not None:
             return made
@@ -144,7 +153,7 @@ def _scalar(hint: Any, value: Scalar) -> Any:
         return value.checked
     if "root" in (fields := _fields(kind)) and len(fields) == 1:
         return _fit(fields["root"], value)
-    if issubclass(kind, _TEXT):
+    if issubclass(kind, _written_as_text()):
         return value.text
     if issubclass(kind, _VALUE) or _takes(hint, value.value) or not _takes(hint, value.text):
         return value.checked

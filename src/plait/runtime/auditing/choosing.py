@@ -31,13 +31,10 @@ class Standin(Definition):
             if name != "__weakref__":
                 setattr(self, name, getattr(original, name))
         self.original = original
+        self.asynchronous = False
 
     @property
     def importable(self) -> bool:
-        return False
-
-    @property
-    def asynchronous(self) -> bool:
         return False
 
     def __reduce__(self) -> Any:

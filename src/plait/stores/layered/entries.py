@@ -13,7 +13,8 @@ from blake3 import blake3
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Artifact, Record
-from plait.history.rows import RunRow, blobs_of_run, clean_run, dump_run, load_run
+from plait.history.row_lines import dump_run, load_run
+from plait.history.rows import RunRow, blobs_of_run, clean_run
 from plait.lines import dumps, loads, reader
 
 RECORD, NEWEST, CODE, RUN, ACCEPTANCE = range(1, 6)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from plait.core.digest import Digest, Key
 from plait.core.records import Acceptance, Hit, Record
-from plait.history.rows import RunRow, dump_run, load_run
+from plait.history.row_lines import dump_run, load_run
+from plait.history.rows import RunRow
 from plait.lines import dumps, loads, reader
 
 _TROUBLE = (ValueError, RecursionError)
