@@ -40,15 +40,12 @@ class Live:
     """The surroundings of this process.
 
     A worker is told what it cannot see: `texts` are the sources that have no file (see `texts_of`), `main` is what the
-    main module is called in the process that sent the work, and `main_text` what its file declares.
+    main module is called in the process that sent the work.
     """
 
-    def __init__(
-        self, texts: Mapping[str, str] | None = None, main: str | None = None, main_text: str | None = None
-    ) -> None:
+    def __init__(self, texts: Mapping[str, str] | None = None, main: str | None = None) -> None:
         self._texts = dict(texts or {})
         self._main = main
-        self._main_text = main_text
         self._origins: dict[str, Origin] = {}
         self._packages: dict[str, Package] = {}
         self._files: dict[str, tuple[tuple[int, int], str]] = {}
@@ -69,7 +66,7 @@ class Live:
     def declared(self, module: str) -> str | None:
         """The text of a module's file; None if it has none, "" if it is known to have changed since the import."""
         if module in _MAIN and self._main is not None:
-            return self._main_text
+            return None  # a worker has only some of the names that it mentions; two workers must say the same
         live = sys.modules.get(module)
         file = getattr(live, "__file__", None)
         if live is None or not isinstance(file, str) or not file.endswith((".py", ".pyw")):
@@ -111,7 +108,7 @@ class Live:
             return True
 
     def __reduce__(self) -> Any:
-        return Live, (self.texts_of(_codes_of_main()), self.module_name("__main__"), self.declared("__main__"))
+        return Live, (self.texts_of(_codes_of_main()), self.module_name("__main__"))
 
     def origin(self, module: str) -> Origin:
         """Whose code a module is; what lies neither in the standard library nor in site-packages is the user's."""
