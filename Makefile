@@ -8,7 +8,7 @@ LOCK := requirements/lock.txt
 LOCKED := PIP_CONSTRAINT=$(LOCK) PIP_BUILD_CONSTRAINT=$(LOCK)
 UV := $(VENV)/lock/bin/uv
 
-.PHONY: help demo test test-long test-orders test-newest test-oldest lock check bench format clean
+.PHONY: help demo test-quick test test-long test-orders test-newest test-oldest lock check bench format clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -16,6 +16,9 @@ help:  ## what can be made
 
 demo: $(VENV)/demo/.made  ## the main example on real data; a second time re-runs nothing
 	@$(VENV)/demo/bin/python examples/flights
+
+test-quick: $(VENV)/test/.made  ## the tests that take no more than a moment: for each change, under a minute
+	@PLAIT_ORDER=$${PLAIT_ORDER:-0} $(VENV)/test/bin/python -m pytest -q -n 2 -m "not long and not slow" --hypothesis-profile=steady tests
 
 test: $(VENV)/test/.made  ## all tests, the same each time; pytest by itself takes another order and draws anew
 	@PLAIT_ORDER=$${PLAIT_ORDER:-0} $(VENV)/test/bin/python -m pytest -q -n 2 -m "not long" --hypothesis-profile=steady

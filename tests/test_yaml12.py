@@ -250,11 +250,10 @@ def test_what_the_writer_of_graphs_writes_is_the_same_in_both_versions_of_yaml(c
     assert yaml.safe_load(written) == content and read(written) == content
 
 
-def test_the_command_line_and_graphs_read_the_same_yaml(tmp_path, monkeypatch):
-    (tmp_path / "post12.py").write_text(
+def test_the_command_line_and_graphs_read_the_same_yaml(importable):
+    (importable / "post12.py").write_text(
         "from plait import step\n@step\ndef mail(zip: str, n: float, tags: list[str] = []) -> str:\n    return zip\n"
     )
-    monkeypatch.syspath_prepend(tmp_path)
     text = "pipeline: p\nnodes: {mail: {step: 'post12:mail', with: {zip: 01234, tags: [01, no]}}}\nparams: {n: 1e-3}\n"
     made = from_yaml(text, allow=["post12"])
     assert made.run(store=None, listeners=[]).result == "01234" and made.parameters == {"n": 0.001}

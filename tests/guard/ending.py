@@ -10,8 +10,11 @@ from typing import Any
 import psutil
 
 from guard.kinds import Kind, Look
+from guard.modules import INSTALLED
 
 _LOOPS = {"fsspecIO"}  # one for the whole process, which the library never ends
+# native libraries have loops of their own (polars); one of asyncio that is left has sockets too, which are found
+_OF_LIBRARIES = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]"}
 
 
 def _keep(name: Any, value: Any) -> None:
@@ -41,7 +44,14 @@ def _threads() -> Mapping[threading.Thread, Any]:
 
 
 def _thread_may(thread: threading.Thread, name: str, before: Look) -> bool:
-    return name in _LOOPS or any(worker._thread is thread for worker in _resting())
+    return name in _LOOPS or thread in _of_loop() or any(worker._thread is thread for worker in _resting())
+
+
+def _of_loop() -> set[threading.Thread]:
+    """The threads in which the loop of the library resolves the names of hosts, say."""
+    asyn = sys.modules.get("fsspec.asyn")
+    loop = None if asyn is None else asyn.loop[0]
+    return set(getattr(getattr(loop, "_default_executor", None), "_threads", ()))
 
 
 def _describe_thread(thread: threading.Thread, old: Any, new: Any) -> str:
@@ -91,6 +101,8 @@ def _files() -> Mapping[int, Any]:
 def _file_may(number: int, target: str, before: Look) -> bool:
     pipes = [worker._pipe for worker in _resting() if hasattr(worker, "_pipe")]
     known = {end for pipe in pipes for end in (pipe._reading, pipe._writing)}
+    if target in _OF_LIBRARIES or target.startswith(INSTALLED):  # fonts of matplotlib, say
+        return True
     return number in known | _pins() | {tracker._fd for tracker in _trackers()} | _of_loops()
 
 

@@ -8,13 +8,15 @@ from guard.watch import Guard
 
 
 class Hooks:
-    def __init__(self) -> None:
-        self._guard = Guard()
+    def __init__(self, patience: float) -> None:
+        self._guard = Guard(patience)
         self._failed = False
+        self._blames = True  # no page of the documentation: it is for readers, and need not tidy up before their eyes
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item):
         self._failed = False
+        self._blames = isinstance(item, pytest.Function)
         self._guard.begin()
         return (yield)
 
@@ -30,20 +32,21 @@ class Hooks:
         try:
             result = yield
         except BaseException:
-            self._put_back(item, failed=True)
+            self._put_back(item, forgiven=True)
             raise
-        said = self._put_back(item, failed=self._failed)
-        if said and not self._failed:
+        forgiven = self._failed or not self._blames
+        said = self._put_back(item, forgiven=forgiven)
+        if said and not forgiven:
             pytest.fail(said, pytrace=False)
         return result
 
-    def _put_back(self, item, *, failed: bool) -> str:
+    def _put_back(self, item, *, forgiven: bool) -> str:
         """A test that failed has not come to the place where it puts things back; its traceback holds others open."""
-        left = self._guard.left(seconds=0.0) if failed else self._guard.left()
+        left = self._guard.left(wait=not forgiven)
+        said = "\n  ".join([f"{item.nodeid} leaves behind", *map(str, left)]) if left else ""
         for one in left:
             one.undo()
-        said = "\n  ".join([f"{item.nodeid} leaves behind", *map(str, left)]) if left else ""
-        if failed and said:
+        if forgiven and said:
             item.add_report_section("teardown", "left behind", said)
         return said
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from guard.kinds import TREE, Kind, Look
 
-_INSTALLED = tuple(
+INSTALLED = tuple(
     {str(Path(sysconfig.get_path(name)).resolve()) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {str(Path(os.__file__).resolve().parent) + os.sep, str(TREE.resolve()) + os.sep}
+    | {str(Path(os.__file__).resolve().parent) + os.sep}
 )
+_OURS = str(TREE.resolve()) + os.sep
 _OF_COMPILERS = ("cython_runtime", "_cython_")  # made by what was compiled with it, without a file
 _NONE: Look = {"module": {}}
 
@@ -28,10 +29,12 @@ def _places(module: Any) -> list[str]:
 
 def may_stay(name: str, module: Any, before: Look = _NONE) -> bool:
     """Modules of installed packages are imported when they are first needed; so are ours, and those of the tests."""
+    if name == "__mp_main__" and module is sys.modules["__main__"]:  # so `multiprocessing` calls it, once imported
+        return name not in before["module"]
     if module is None or name in before["module"]:  # it is gone, or there is another one in its place
         return False
     if places := _places(module):
-        return all(os.path.realpath(place).startswith(_INSTALLED) for place in places)
+        return all(os.path.realpath(place).startswith((_OURS, *INSTALLED)) for place in places)
     top = name.partition(".")[0]
     if top in sys.stdlib_module_names or name.startswith(_OF_COMPILERS):
         return True

@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import time
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,12 @@ _SIGNALS = [
     if hasattr(signal, name)
 ]
 
-_OF_LIBRARIES = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"}  # scikit-learn sets them when it is imported
+# scikit-learn and polars set them when they are imported, dask when it starts a cluster
+_OF_LIBRARIES = {
+    *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "_RJEM_MALLOC_CONF"),
+    *("__DASK_PARENT_PID", "MALLOC_TRIM_THRESHOLD_", "PYTHONHASHSEED"),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+}
 
 
 def _environment() -> Mapping[str, str]:
@@ -61,17 +65,6 @@ def _put_decimal(was: tuple[Any, ...]) -> None:
     decimal.setcontext(decimal.Context(prec, rounding, low, high, capitals, clamp, [], list(traps)))
 
 
-def _put_filters(was: tuple[Any, ...]) -> None:
-    warnings.filters[:] = was
-    warnings.simplefilter("default", append=True)  # the one way to say that they have changed
-    warnings.filters[:] = was
-
-
-def _filters_may(_: str, now: Any, before: Look) -> bool:
-    """Packages set filters of their own when they are imported."""
-    return len(sys.modules) > len(before["module"])
-
-
 def _loggers() -> Mapping[str, Any]:
     found = {"": _of_logger(logging.getLogger())}
     for name, logger in logging.root.manager.loggerDict.copy().items():
@@ -91,6 +84,8 @@ def _logger_may(name: str, now: Any, before: Look) -> bool:
     """Packages set up their loggers when they are imported."""
     top = name.partition(".")[0]
     if now is None or (top in sys.modules and top not in before["module"]):
+        return True
+    if top not in ("", "plait"):  # a cluster of dask has a handler of its own
         return True
     without = (*now[:3], tuple(one for one in now[3] if not isinstance(one, logging.NullHandler)), now[4])
     return name not in before["logger"] and without == _PLAIN
@@ -128,7 +123,6 @@ KINDS = [
     value("time-out of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
     value("logging.disable", lambda: logging.root.manager.disable, logging.disable),
     Kind("logger", _loggers, _put_logger, _logger_may),
-    value("warnings filters", lambda: tuple(warnings.filters), _put_filters)._replace(allows=_filters_may),
     Kind("signal handler", _handlers, lambda name, was: signal.signal(getattr(signal, name), was)),
 ]
 if hasattr(signal, "pthread_sigmask"):

@@ -4,8 +4,8 @@ A test that leaves a module, a variable or a thread breaks another one far away,
 process. So each test is looked at: what it has left fails that very test, and is put back, so that no other test fails
 for it. Fixtures of a module or of the session last longer than a test: what they change is no test's fault.
 
-Not looked at: the state of the global random numbers, which no test leans on, and the folder for temporary files,
-which other processes share.
+Not looked at: the state of the global random numbers, which no test leans on; the folder for temporary files,
+which other processes share; and the filters of warnings, which pytest itself puts back after each test.
 """
 
 import gc
@@ -53,21 +53,23 @@ def _changed(kind: Kind, before: Look, now: Look) -> Iterator[tuple[Hashable, An
 class Guard:
     """Knows what was there before a test, and finds what is there after it and should not be."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = LAST_RESORT) -> None:
+        self._patience = patience
         self._before = look()
 
     def begin(self) -> None:
         self._before = look()
 
-    def left(self, *, seconds: float = LAST_RESORT) -> list[Left]:
-        """What is there that was not; what may be about to end is given so long."""
-        found, end, pause = self._left(look()), time.monotonic() + seconds, 0.001
+    def left(self, *, wait: bool = True) -> list[Left]:
+        """What is there that was not; what may be about to end is waited for, in patience."""
+        found, end, pause = self._left(look()), time.monotonic() + self._patience * wait, 0.001
         if any(one.kind.ends for one in found):
             gc.collect()  # what only the garbage holds open
             found = self._left(look())
         while any(one.kind.ends for one in found) and time.monotonic() < end:
             time.sleep(pause)
-            pause = min(2 * pause, 0.1)
+            pause = min(2 * pause, 0.2)
+            gc.collect()  # a thread that has ended may leave garbage
             found = self._left(look())
         return found
 
