@@ -372,7 +372,7 @@ class Pipeline(Generic[P, R_co]):
         >>> [run.result for run in found]
         [6, 20]
         >>> found.to_frame().columns.tolist()
-        ['width', 'seed', 'ok', 'area', 'height']
+        ['width', 'height', 'seed', 'ok', 'area']
         """
         options = {
             "now": now, "given": given, "store": store, "executor": executor, "workers": workers, "limits": limits,

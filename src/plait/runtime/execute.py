@@ -299,7 +299,7 @@ class _SideBySide(_Scheduler):
 
     def _ended_with(self, future: "Future[Any]", running: Running) -> None:
         name, here = running.name, running.needs.site in self.sites.here
-        is_own = here and not future.cancelled()  # did the step raise it, and not its executor?
+        is_own = False  # did the step raise it, and not its executor?
         try:
             done: Report | Done | Broken | Raised = future.result()
             if isinstance(done, Report):

@@ -1,7 +1,6 @@
 """What a run would do, and why; nothing is run."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ class Plan:
 
     def _repr_html_(self) -> str:
         """The plan as a table, with all that users named escaped."""
+        from html import escape  # which most runs need not load
+
         rows = [[planned.node, planned.state, why(planned)] for planned in self.nodes[:_ROWS]]
         if len(self.nodes) > _ROWS:
             rows.append([f"and {len(self.nodes) - _ROWS} more", "", ""])
@@ -73,6 +74,8 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     >>> html_table(["a"], [["<b>"]])
     '<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
     """
+    from html import escape
+
     names = "".join(f"<th>{escape(name)}</th>" for name in head)
     lines = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{names}</tr></thead><tbody>{lines}</tbody></table>"
