@@ -583,3 +583,16 @@ def test_after_a_step_failed_nobody_watches():
     with pytest.raises(NodeFailed):
         told(fails)
     assert reads._watches == {}
+
+
+def test_a_pattern_within_a_folder_that_was_given_is_not_one_of_the_current_folder(tmp_path, monkeypatch, recwarn):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("photos/2024", "requirements"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.txt").write_text("a")
+
+    @step
+    def count(folder: Dir) -> int:
+        return len(list(Path(folder).glob("*/*.txt")))
+
+    assert Pipeline("p", [count]).run(folder="photos", store="s", strict=True, listeners=[]).result == 1

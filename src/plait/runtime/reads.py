@@ -326,6 +326,8 @@ def _is_name(text: str) -> bool:
 
 def _found(text: str) -> Iterator[str]:
     if any(mark in text for mark in "*?["):
+        if any(mark in PurePath(text).parts[0] for mark in "*?["):
+            return  # in some folder, which need not be the current one: who lists that is seen
         from glob import glob
 
         yield from map(os.path.abspath, glob(text))  # noqa: PTH207 - the text may be absolute
