@@ -151,14 +151,19 @@ def states() -> dict[str, Any]:
     >>> drawn(before, states())
     ['random']
     """
-    numpy, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
     found: dict[str, Any] = {"random": random.getstate()}
-    if numpy is not None:
+    numpy, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
+    if _is_whole("numpy.random") and numpy is not None:
         name, keys, *rest = numpy.get_state()
         found["numpy.random"] = (name, keys.tobytes(), *rest)
-    if torch is not None:
+    if _is_whole("torch") and torch is not None:
         found["torch"] = torch.random.get_rng_state().numpy().tobytes()
     return found
+
+
+def _is_whole(module: str) -> bool:
+    """Is it imported? While that goes on it is in `sys.modules` too, without what it will have."""
+    return hasattr(sys.modules.get(module), "set_state" if module == "numpy.random" else "manual_seed")
 
 
 def drawn(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -169,9 +174,9 @@ def drawn(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 def _generators() -> dict[str, Callable[[], Restore]]:
     """The shared generators that there are, and for each what notes its state, to go on from there later."""
     found: dict[str, Callable[[], Restore]] = {"random": _python}
-    if "numpy.random" in sys.modules and hasattr(sys.modules["numpy.random"], "set_state"):
+    if _is_whole("numpy.random"):
         found["numpy.random"] = _numpy
-    if "torch" in sys.modules and hasattr(sys.modules["torch"], "manual_seed"):
+    if _is_whole("torch"):
         found["torch"] = _torch
     return found
 

@@ -43,9 +43,12 @@ class Live:
     main module is called in the process that sent the work.
     """
 
-    def __init__(self, texts: Mapping[str, str] | None = None, main: str | None = None) -> None:
+    def __init__(
+        self, texts: Mapping[str, str] | None = None, main: str | None = None, *, in_worker: bool = False
+    ) -> None:
         self._texts = dict(texts or {})
         self._main = main
+        self._in_worker = in_worker
         self._origins: dict[str, Origin] = {}
         self._packages: dict[str, Package] = {}
         self._files: dict[str, tuple[tuple[int, int], str]] = {}
@@ -65,7 +68,7 @@ class Live:
 
     def declared(self, module: str) -> str | None:
         """The text of a module's file; None if it has none, "" if it is known to have changed since the import."""
-        if module in _MAIN and self._main is not None:
+        if module in _MAIN and self._in_worker:
             return None  # a worker has only some of the names that it mentions; two workers must say the same
         live = sys.modules.get(module)
         file = getattr(live, "__file__", None)
@@ -108,7 +111,7 @@ class Live:
             return True
 
     def __reduce__(self) -> Any:
-        return Live, (self.texts_of(_codes_of_main()), self.module_name("__main__"))
+        return _in_worker, (self.texts_of(_codes_of_main()), self.module_name("__main__"))
 
     def origin(self, module: str) -> Origin:
         """Whose code a module is; what lies neither in the standard library nor in site-packages is the user's."""
@@ -297,3 +300,7 @@ def _process_started() -> float:
     except (OSError, ValueError, IndexError, StopIteration):
         return 0.0
     return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _in_worker(texts: Mapping[str, str], main: str) -> Live:
+    return Live(texts, main, in_worker=True)
