@@ -331,7 +331,8 @@ def test_stores_that_are_gone_are_remembered_no_longer(tmp_path):
         folder = tmp_path / f"store{i}"
         pins.hold(Layout(str(folder)), [b"%016d" % i])
         shutil.rmtree(folder)
-    assert len([root for _, root in pins._own if root.startswith(str(tmp_path))]) < 150
+    others = len([root for _, root in pins._own if not root.startswith(str(tmp_path))])  # that are still there
+    assert len([root for _, root in pins._own if root.startswith(str(tmp_path))]) < 150 + 2 * others
     pins.hold(stays, [b"%016d" % 2])
     (pin,) = pins.living(stays)
     assert pin.keys == {(b"%016d" % i).hex() for i in (1, 2)}, "those of a store that is there hold on"
