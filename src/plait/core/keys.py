@@ -7,7 +7,7 @@
 
 What a node is called, where it stands, which executor ran it and how often it was tried are not in it, but for a seed,
 which comes from the node's name. A step whose code draws from random state that its process shares asks for one too:
-that state is seeded for it. Settings of libraries that the program has changed are arguments that nobody writes down.
+that state is seeded for it. Settings of libraries that the program has changed are arguments that no signature names.
 An argument's digest is that of the *value*, not of what made it: a step that is changed and gives the same value stops
 the work there (early cutoff).
 """

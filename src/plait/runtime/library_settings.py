@@ -1,6 +1,6 @@
 """Settings that libraries keep in the process: a step gets the same ones in every executor, and they are in its key.
 
-`sklearn.set_config`, `decimal.getcontext()` or a locale are arguments of every step that nobody writes down. Where all
+`sklearn.set_config`, `decimal.getcontext()` or a locale are arguments of every step that no signature names. Where all
 of them are as the libraries have them, nothing is done. Where a program has changed one
 
 - it is part of the key of the steps that it can reach, if it can change a result (`Library.counts`);

@@ -1,4 +1,4 @@
-"""What a node prints and logs while it runs, kept with it; the user sees it as if nobody had looked.
+"""What a node prints and logs while it runs, kept with it; the user sees it as before.
 
 One owner for the whole process, however many runs it has at once. While any run is under way, the streams that are
 `sys.stdout` and `sys.stderr` have a `write` of ours that notes the text and passes it on; the streams themselves stay

@@ -214,7 +214,7 @@ def _waits(frame: Any) -> bool:
 
 
 def _drop_the_dead() -> None:
-    """Forget threads that are no more."""
+    """Forget threads that have ended."""
     global _alone
     alive = sys._current_frames()
     for thread in list(at_work):

@@ -59,4 +59,4 @@ class State:
 
 
 def keep_nothing() -> None:
-    """There is no store, or no run any more."""
+    """There is no store, or the run is gone."""

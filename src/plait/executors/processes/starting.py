@@ -2,7 +2,7 @@
 
 No fork, which threads would not survive; and the user's `__main__` is not run again, so that a script needs no
 `if __name__ == "__main__"`. It imports from where this process does, and has its arguments and its folder. What a step
-starts with `multiprocessing` finds `__main__` as it would from here: its file is known, though nobody has run it.
+starts with `multiprocessing` finds `__main__` as it would from here: its file is known, though it was not run.
 """
 
 import marshal
