@@ -6,6 +6,7 @@ so many seconds to end by themselves.
 
 import os
 import random
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ settings.register_profile("steady", derandomize=True)  # `make test` draws the s
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.pluginmanager.hasplugin("rerunfailures") or config.pluginmanager.hasplugin("flaky"):
         raise pytest.UsageError("a test that fails now and then is mended, and not tried again")
     os.environ.setdefault(
