@@ -15,7 +15,7 @@ PATIENCE = 1500  # seconds that one worker waits for another
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Their fixtures run whole projects: beside other work these take many times longer, and are no hang."""
+    """Their fixtures run whole projects: beside other work these take many times longer, without hanging."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(1800))

@@ -17,7 +17,7 @@ class Kind(NamedTuple):
     put: Callable[[Any, Any], Any]
     allows: Callable[[Any, Any, Look], bool] = lambda name, value, before: False  # may a test leave it?
     describe: Callable[[Any, Any, Any], str] = lambda name, old, new: f"{name}: {old!r} became {new!r}"
-    ends: bool = False  # it may be about to end by itself, and that it is gone is no fault
+    ends: bool = False  # it may end by itself, so that its absence is not a fault
 
 
 def value(name: str, get: Callable[[], Any], put: Callable[[Any], Any]) -> Kind:

@@ -53,7 +53,7 @@ def results_only() -> Iterator[None]:
     """
     global _results
     real, saved = sys.stdout, -1
-    with suppress(OSError, ValueError, AttributeError):  # none, or one that is no file
+    with suppress(OSError, ValueError, AttributeError):  # none, or not a file
         if real.fileno() == _STDOUT:
             real.flush()
             saved = os.dup(_STDOUT)

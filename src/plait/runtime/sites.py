@@ -59,7 +59,7 @@ def check_timeouts(definitions: Iterable[Definition], started: Mapping[str, Exec
 class Raised(NamedTuple):
     """An error that a step raised in this process: a value, since futures and `contextlib` cannot pass on all errors.
 
-    A class without truth (with a length of 0) is no error to them, and one that is frozen becomes another one.
+    They take an error that is false (its length is 0) for none, and a frozen one becomes another.
     """
 
     error: BaseException

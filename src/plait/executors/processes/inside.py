@@ -31,7 +31,7 @@ _TICK = 100_000_000  # in nanoseconds; the times of files are coarser than the c
 _GLANCE = 0.5  # seconds between two looks whether who started this process is there
 _FILES = "/dev/fd"  # the open files of a process, where the system tells them
 _THEIRS = ("KMP_", "_RJEM_")  # variables that numeric libraries set for each other when they are imported
-TOLD = b"\0"  # what begins a message that is no answer, and no pickle
+TOLD = b"\0"  # begins a message that is neither an answer nor a pickle
 _Looks: TypeAlias = tuple[int, int, int, int]
 
 
@@ -94,7 +94,7 @@ def serve(
 def _is_child(pipe: Pipe, parent: int) -> None:
     """In a child that a step has forked: it has no part in this, and ends with the worker."""
     pipe.close()
-    if os.getppid() == parent:  # and is no child of a child, which that one may leave behind
+    if os.getppid() == parent:  # not a grandchild, which a child may leave behind
         threading.Thread(target=_ends_with, args=(parent,), name="plait-leash", daemon=True).start()
 
 
